@@ -3,6 +3,7 @@
 import io
 import threading
 from collections.abc import Callable, Iterator
+from copy import replace
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
@@ -45,7 +46,7 @@ def system_with_connection() -> Iterator[System]:
         wait_longer_for_webhooks(running)
         grant = log_in(running.whop_url)
         # Each test empties the mock, which then accepts the tokens of all users, for as long as aichats uses them.
-        for_a_day = grant.model_copy(update={"expires_at": datetime.now(UTC) + timedelta(days=1)})
+        for_a_day = replace(grant, expires_at=datetime.now(UTC) + timedelta(days=1))
         create_connection(running, DEFAULT_CONNECTION, for_a_day)
         assign(running, CONNECTED)
         yield running

@@ -243,7 +243,7 @@ def test_every_variable_is_a_setting() -> None:
         ReplySettings,
         DeliverySettings,
     )
-    assert variables - of_libraries <= {name.upper() for kind in kinds for name in kind.model_fields}
+    assert variables - of_libraries <= {name.upper() for kind in kinds for name in kind.fields}
 
 
 def test_every_star_has_a_reason_and_every_reason_a_star() -> None:

@@ -9,12 +9,12 @@ from graphlib import TopologicalSorter
 from typing import Any
 
 import pytest
-from annotated_types import Ge, Le
 
 from aichats.api.routes.webhooks import ANSWER_SECONDS
 from aichats.automations.reconcile import DONE_AFTER
 from aichats.automations.scheduler import MAX_EVENT_AGE
 from aichats.automations.webhook_index import WEBHOOK_ATTRIBUTE, WEBHOOK_INDEX
+from aichats.errors import ConfigurationError
 from aichats.invocation import MARGIN_SECONDS
 from aichats.kodey.settings import MAX_ANSWER_SECONDS
 from aichats.runs.messages import RUNS_SECONDS
@@ -228,10 +228,19 @@ def test_the_automations_table_has_an_index_of_the_event_types() -> None:
 
 def test_the_parameter_for_missed_slots_agrees_with_the_setting() -> None:
     parameter = TEMPLATE["Parameters"]["MissedGraceSeconds"]
-    setting = SweepSettings.model_fields["missed_grace_seconds"]
+    least, most = parameter["MinValue"], parameter["MaxValue"]
 
-    assert parameter["Default"] == setting.default
-    assert setting.metadata == [Ge(parameter["MinValue"]), Le(parameter["MaxValue"])]
+    assert parameter["Default"] == SweepSettings.from_environment({}).missed_grace_seconds
+    assert [is_grace(seconds) for seconds in (least - 1, least, most, most + 1)] == [False, True, True, False]
+
+
+def is_grace(seconds: int) -> bool:
+    """Return whether the setting may have a value."""
+    try:
+        SweepSettings.from_environment({"MISSED_GRACE_SECONDS": str(seconds)})
+    except ConfigurationError:
+        return False
+    return True
 
 
 def test_the_http_function_answers_all_other_paths_including_the_root() -> None:

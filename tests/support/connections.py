@@ -1,6 +1,7 @@
 """Connections of a running system: grants of the user of its mock of Whop, as `aichats admin connect` stores them."""
 
 import json
+from copy import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest
@@ -33,7 +34,7 @@ def log_in(whop_url: str) -> Grant:
 
 def ended(grant: Grant) -> Grant:
     """Return the grant as it is stored an hour after the last renewal."""
-    return grant.model_copy(update={"expires_at": datetime.now(UTC) - timedelta(minutes=1)})
+    return replace(grant, expires_at=datetime.now(UTC) - timedelta(minutes=1))
 
 
 def revoke(whop_url: str, grant: Grant) -> None:
@@ -49,13 +50,13 @@ def create_connection(system: System, name: str, grant: Grant) -> None:
 
 def secret_text(grant: Grant) -> str:
     """Return the value of the secret of a connection."""
-    return ConnectionSecret(oauth=grant).model_dump_json(exclude_none=True)
+    return json.dumps(ConnectionSecret(oauth=grant).as_json())
 
 
 def stored_grant(system: System, name: str) -> Grant:
     """Return the grant in the secret of a connection."""
     text = system.emulator.clients.secrets.get_secret_value(SecretId=name_of(system, name))["SecretString"]
-    grant = ConnectionSecret.model_validate_json(text).oauth
+    grant = ConnectionSecret.of(json.loads(text)).oauth
     assert grant
     return grant
 

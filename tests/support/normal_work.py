@@ -4,7 +4,7 @@ import contextlib
 import json
 import uuid
 from collections.abc import Callable, Iterator
-from dataclasses import replace
+from copy import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -298,7 +298,7 @@ def a_renewal_that_died_before_its_end_is_completed(roles: Roles) -> None:
     stored = stored_grant(roles.system, name)
     roles.account.clients.secrets.put_secret_value(
         SecretId=name_of(roles.system, name),
-        SecretString=secret_text(stored.model_copy(update={"access_token": "of-the-dead"})),
+        SecretString=secret_text(replace(stored, access_token="of-the-dead")),
         ClientRequestToken=version,
         VersionStages=["AWSPENDING"],
     )

@@ -20,7 +20,7 @@ from aichats.kodey.client import KodeyClient
 from aichats.kodey.credentials import KODEY_SECRET, KodeySecret
 from aichats.whop.client import WhopClient
 from aichats.whop.connection_states import ConnectionStatus
-from aichats.whop.connections import CONNECTION, ConnectedAccount, ConnectionSecret, DescribedConnection, Grant
+from aichats.whop.connections import CONNECTION, ConnectionSecret, DescribedConnection, Grant, WhopAccount
 from aichats.whop.credentials import WHOP_SECRET, Credentials, WebhookSecret, WhopSecret
 from aichats.whop.files import WhopFile
 from aichats.whop.oauth import OAuthClient, Tokens
@@ -72,7 +72,7 @@ OBJECTS: list[object] = [
     DescribedConnection(oauth=GRANT),
     ConnectionStatus("connected", DescribedConnection(oauth=GRANT), {}),
     Tokens(**TOKENS),
-    WhopSecret.model_validate(SECRETS["whop"]),
+    WhopSecret.of(SECRETS["whop"]),
     KodeySecret(api_key=SECRET),
     WebhookSecret(secrets=[SECRET]),
     Webhook(id="hook_1", url="https://example.com", enabled=True, events=[], webhook_secret=SECRET),
@@ -95,7 +95,7 @@ OBJECTS: list[object] = [
     Redirect(f"/callback?code={SECRET}"),
     Connected(
         Connection("default", StackSecret("whop/default")),
-        ConnectedAccount(id="user_1", name="Jane"),
+        WhopAccount(id="user_1", name="Jane"),
         Issued(GRANT, frozenset()),
     ),
 ]

@@ -3,7 +3,6 @@
 from collections.abc import Iterable
 
 import pytest
-from pydantic import ValidationError
 
 from aichats.errors import ConfigurationError
 from aichats.kodey.settings import KodeySettings
@@ -87,7 +86,7 @@ each_kind = pytest.mark.parametrize("kind", REQUIRED, ids=lambda kind: kind.__na
 
 def kind_of(name: str) -> type[Environment]:
     """Return the settings that have a variable."""
-    return next(kind for kind in REQUIRED if name.lower() in kind.model_fields)
+    return next(kind for kind in REQUIRED if name.lower() in kind.fields)
 
 
 def values_of(settings: Environment, names: Iterable[str]) -> dict[str, str]:
@@ -105,7 +104,7 @@ def test_a_function_needs_the_variables_of_what_it_does_and_no_other(kind: type[
 def test_every_variable_is_read(kind: type[Environment]) -> None:
     environment = REQUIRED[kind] | OPTIONAL.get(kind, {})
 
-    assert {name.upper() for name in kind.model_fields} - {"AWS_SAM_LOCAL"} == environment.keys()
+    assert {name.upper() for name in kind.fields} - {"AWS_SAM_LOCAL"} == environment.keys()
     assert values_of(kind.from_environment(environment | {"PATH": "/usr/bin"}), environment) == environment
 
 
@@ -236,7 +235,7 @@ def test_a_wrong_value_is_not_shown(name: str) -> None:
     assert raised.value.__cause__ is None
 
 
-@pytest.mark.parametrize("field", Settings.model_fields)
+@pytest.mark.parametrize("field", Settings.fields)
 def test_settings_stay_as_they_are(field: str) -> None:
-    with pytest.raises(ValidationError, match="frozen"):
+    with pytest.raises(AttributeError, match="frozen"):
         setattr(Settings.from_environment(SHARED), field, "another")

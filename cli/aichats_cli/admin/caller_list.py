@@ -4,13 +4,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from aichats.api.callers import Caller, StoredCaller
 from aichats.api.last_use import last_use_key
 from aichats.aws.clients import converting
 from aichats.aws.errors import AwsError, aws_message
 from aichats.aws.table import Table
+from aichats.records import RecordError
 from aichats.runs.ledger.times import from_text
 from aichats_cli.admin.deployed import DeployedError
 from aichats_cli.admin.token_times import time_text
@@ -55,8 +54,8 @@ def show_callers(session: Session, stack: DeployedStack) -> None:
 def _stored(value: Any) -> StoredCaller | None:
     """Return a caller; ``None`` if it is malformed, so that the API rejects it."""
     try:
-        return StoredCaller.model_validate(value)
-    except ValidationError:
+        return StoredCaller.of(value)
+    except RecordError:
         return None
 
 

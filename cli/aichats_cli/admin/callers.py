@@ -9,10 +9,9 @@ import secrets
 from datetime import timedelta
 from typing import TYPE_CHECKING, Any, get_args
 
-from pydantic import ValidationError
-
 from aichats.api.callers import Scope, StoredCaller
 from aichats.aws.secrets import REFRESH_AFTER_SECONDS
+from aichats.records import RecordError
 from aichats_cli.admin.companies import is_company
 from aichats_cli.admin.deployed import DeployedError
 from aichats_cli.admin.token_times import read_expiry, read_grace, time_text
@@ -149,8 +148,8 @@ def _existing(stack: DeployedStack, callers: dict[str, Any], name: str) -> Store
     if name not in callers:
         raise _unknown(stack, name)
     try:
-        return StoredCaller.model_validate(callers[name])
-    except ValidationError:
+        return StoredCaller.of(callers[name])
+    except RecordError:
         raise DeployedError(
             f"caller {name} is malformed in the secret, so the API rejects it",
             f"revoke it, then create it again: {stack.command(f'callers revoke {name}')}",

@@ -6,15 +6,12 @@ A credential is a key, or the name of a connection: ``connection:name``, or in J
 """
 
 import json
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import TextIO
 
-from pydantic import TypeAdapter, ValidationError
-
-from aichats.aws.secret_values import ApiKey
-from aichats.whop.connections import ConnectionName
-from aichats.whop.models import CompanyId
+from aichats.aws.secret_values import read_key
+from aichats.whop.connections import read_company, read_connection_name
 from aichats_cli.admin.deployed import DeployedError
 from aichats_cli.errors import UsageError
 
@@ -23,16 +20,13 @@ MAX_CHARACTERS = 1_000_000
 
 CONNECTION_PREFIX = "connection:"
 
-_COMPANY, _KEY = TypeAdapter[str](CompanyId), TypeAdapter[str](ApiKey)
-_CONNECTION = TypeAdapter[str](ConnectionName)
-
 type Credential = str | dict[str, str]
 """A key, or ``{"connection": name}``."""
 
 
 def is_company(text: str) -> bool:
     """Return whether the text is a valid id of a company."""
-    return _fits(_COMPANY, text)
+    return _fits(read_company, text)
 
 
 def check_company(company: str | None) -> None:
@@ -75,11 +69,11 @@ def _credential(what: str, value: object) -> Credential:
             pass
         case str() if value.startswith(CONNECTION_PREFIX):
             name = value.removeprefix(CONNECTION_PREFIX)
-        case str() if _fits(_KEY, value):
+        case str() if _fits(read_key, value):
             return value
         case _:
             raise DeployedError(f"{what} must be 1 to 4096 printable characters without spaces")
-    if not isinstance(name, str) or not _fits(_CONNECTION, name):
+    if not isinstance(name, str) or not _fits(read_connection_name, name):
         raise DeployedError(
             f"{what} names a connection. Its name must be 1 to 64 characters from A-Z, a-z, 0-9, _ and -"
         )
@@ -109,9 +103,9 @@ def _of_lines(text: str) -> Iterable[tuple[str, str, object]]:
         yield f"line {number}", company, key
 
 
-def _fits(adapter: TypeAdapter[str], value: object) -> bool:
+def _fits(read: Callable[[object], str], value: object) -> bool:
     try:
-        adapter.validate_python(value, strict=True)
-    except ValidationError:
+        read(value)
+    except ValueError:
         return False
     return True

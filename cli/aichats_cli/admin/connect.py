@@ -26,7 +26,7 @@ from aichats_cli.signals import SignalledError, uninterrupted
 if TYPE_CHECKING:
     from collections.abc import Iterator, Mapping
 
-    from aichats.whop.connections import ConnectedAccount
+    from aichats.whop.connections import WhopAccount
     from aichats_cli.admin.connections import Connection
     from aichats_cli.admin.deployed import DeployedStack
     from aichats_cli.admin.oauth_login.callback import Callback
@@ -75,7 +75,7 @@ class Connected:
     """A connection whose new grant is stored."""
 
     connection: Connection
-    account: ConnectedAccount
+    account: WhopAccount
     issued: Issued
 
 
@@ -227,7 +227,7 @@ def _answered(redirect: Redirect) -> Iterator[Redirect]:
     redirect.answer(CONNECTED)
 
 
-def _prove(oauth: WhopOAuth, issued: Issued) -> ConnectedAccount:
+def _prove(oauth: WhopOAuth, issued: Issued) -> WhopAccount:
     """Return the account of the grant.
 
     Raises:
@@ -248,7 +248,7 @@ def _show(session: Session, stack: DeployedStack, connected: Connected, companie
     session.output.item(
         {
             "name": name,
-            "account": account.model_dump(),
+            "account": dict(vars(account)),
             "scopes": scopes,
             "companies": companies,
             "secret": secret,

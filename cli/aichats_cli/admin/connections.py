@@ -5,15 +5,14 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pydantic import TypeAdapter, ValidationError
-
+from aichats.records import RecordError
 from aichats.whop.connections import (
     DEFAULT_CONNECTION,
-    ConnectedAccount,
-    ConnectionName,
     ConnectionSecret,
     DescribedConnection,
     Grant,
+    WhopAccount,
+    read_connection_name,
 )
 from aichats.whop.oauth import oauth_url
 from aichats_cli.admin.deployed import DeployedError, DeployedStack, MissingSecretError, StackSecret
@@ -24,7 +23,6 @@ if TYPE_CHECKING:
 
 SHOWN_COMPANIES = 3
 """The number of companies that a line names."""
-_NAME = TypeAdapter[str](ConnectionName)
 
 type Json = dict[str, Any]
 
@@ -36,8 +34,8 @@ def connection_name(text: str) -> str:
         UsageError: it isn't.
     """
     try:
-        return _NAME.validate_python(text)
-    except ValidationError:
+        return read_connection_name(text)
+    except ValueError:
         raise UsageError(f"--connection must be 1 to 64 characters from A-Z, a-z, 0-9, _ and -, not {text!r}") from None
 
 
@@ -60,8 +58,8 @@ def require_connection(stack: DeployedStack, whop: StackSecret, name: str) -> No
 def grant_of(value: Json) -> Grant | None:
     """Return the grant in a connection's secret. ``None`` if there is none, or if it is malformed."""
     try:
-        return ConnectionSecret.model_validate(value).oauth
-    except ValidationError:
+        return ConnectionSecret.of(value).oauth
+    except RecordError:
         return None
 
 
@@ -113,13 +111,13 @@ class Connection:
         except MissingSecretError:
             return None
 
-    def store(self, grant: Grant, account: ConnectedAccount) -> None:
+    def store(self, grant: Grant, account: WhopAccount) -> None:
         """Store a grant and whose it is, in place of the earlier one, or of whatever a person wrote there by hand.
 
         Raises:
             DeployedError: the secret can't be written.
         """
-        value = DescribedConnection(oauth=grant, account=account).model_dump(mode="json", exclude_none=True)
+        value = DescribedConnection(oauth=grant, account=account).as_json()
         try:
             self.secret.change(lambda _: value, malformed={})
         except MissingSecretError:

@@ -6,9 +6,7 @@ import re
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from pydantic import BaseModel, ValidationError
-
-from aichats.aws.secret_values import parse_secret
+from aichats.aws.secret_values import parse_secret, read_key
 from aichats.errors import SecretError
 from aichats.runs.actions import SECRETS
 from aichats.subscriptions.signing import SIGNING_KEY, new_signing_key
@@ -64,7 +62,7 @@ class Choice:
         if self.name not in NAMES:
             hint = "for API clients, use: aichats admin callers add"
             raise UsageError(f"the secret must be one of {', '.join(NAMES)}, not {self.name!r}", hint)
-        has_companies = self.name != GENERATED and "companies" in SECRETS[self.name].model.model_fields
+        has_companies = self.name != GENERATED and "companies" in SECRETS[self.name].model.fields
         if (self.company or self.companies) and not has_companies:
             raise UsageError(f"{self.name} has one key for all companies. Leave --company and --companies out")
         if self.companies == "":
@@ -108,7 +106,7 @@ def _fill(session: Session, stack: DeployedStack, secret: StackSecret, choice: C
     if model is WebhookSecret:
         secret.change(lambda value: with_webhook_secret(value, key))
     else:
-        _check_key(model, key)  # A malformed key is not sent to the provider.
+        _check_key(key)  # A malformed key is not sent to the provider.
         if choice.verify:
             Verification(session, stack, Providers.find(stack)).require(choice.name, key)
         _require_usable(stack, secret, choice.name, secret.change(lambda value: _with_key(value, key, choice.company)))
@@ -164,10 +162,10 @@ def _fill_companies(
     session.note(f"{len(after)} companies: {added} added, {changed} changed, {removed} removed")
 
 
-def _check_key(model: type[BaseModel], key: str) -> None:
+def _check_key(key: str) -> None:
     try:
-        model.model_validate({"api_key": key})
-    except ValidationError:
+        read_key(key)
+    except ValueError:
         raise DeployedError("a key must be 1 to 4096 printable characters without spaces") from None
 
 

@@ -10,6 +10,7 @@ from aichats.api.app import create_api
 from aichats.automations.run_factory import slot_of
 from aichats.bootstrap import Application
 from aichats.runs.providers.whop import WhopProvider
+from aichats.whop.settings import WhopSettings
 from tests.support.automations import scheduled
 from tests.support.fakes import FakeSqs, Json, ScriptedTransport
 from tests.support.lambda_calls import Answer, HttpCaller, make_application
@@ -65,7 +66,7 @@ def test_an_action_that_an_older_api_version_does_not_know_is_rejected_whole(
     api: HttpCaller, app: Application, sqs: FakeSqs
 ) -> None:
     older, provider = app.providers["whop"], app.provider(WhopProvider)
-    settings = provider.settings.model_copy(update={"whop_api_version": "2026-09-15"})
+    settings = WhopSettings(**vars(provider.settings) | {"whop_api_version": "2026-09-15"})
     app.providers = {**app.providers, "whop": replace(provider, settings=settings)}
     definition = scheduled() | {"action": {**scheduled()["action"], "agent_identifier": "support"}}
     assert run(api, definition, "a").status == 202

@@ -6,17 +6,16 @@ from collections.abc import Callable, Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated, Any, Unpack
+from typing import Any, Unpack
 
 import httpx
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from pydantic import BaseModel, Field
 
 from aichats.aws import secrets
 from aichats.aws.errors import NoResponseError
-from aichats.aws.secret_values import MAX_SECRET_BYTES, ApiKey, parse_secret, remedy
+from aichats.aws.secret_values import MAX_SECRET_BYTES, parse_secret, read_key, remedy
 from aichats.aws.secrets import (
     FAILURE_SECONDS,
     FETCH_SECONDS,
@@ -29,6 +28,7 @@ from aichats.aws.secrets import (
 from aichats.errors import AuthenticationError, SecretError, SecretUnavailableError
 from aichats.http.deadline import time_limit
 from aichats.kodey.credentials import KodeySecret
+from aichats.records import Field, Record, instance_of, read_each
 from aichats.whop.client import WhopClient
 from tests.support.fakes import (
     JSON,
@@ -52,11 +52,16 @@ ALLOW = "Allow the function's role secretsmanager:GetSecretValue on it."
 CONFIDENTIAL = "sk_live_0123456789"
 
 
-class Keys(BaseModel):
+def read_keys(value: Any) -> dict[str, str]:
+    """Return keys by their names."""
+    return read_each(read_key, instance_of(dict, value, "must be an object").items())
+
+
+class Keys(Record):
     """A secret with a key that it needs, and keys that it may have."""
 
-    api_key: Annotated[ApiKey, Field(repr=False)]
-    companies: Annotated[dict[str, ApiKey], Field(repr=False)] = {}
+    api_key = Field(read_key, hidden=True)
+    companies: Field[dict[str, str]] = Field(read_keys, {}, hidden=True)
 
 
 KEYS = SecretKind(partial(parse_secret, Keys))

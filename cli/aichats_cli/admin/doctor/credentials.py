@@ -5,12 +5,11 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from typing import TYPE_CHECKING, Any
 
-from pydantic import ValidationError
-
 from aichats.api.callers import StoredCaller
 from aichats.aws.secret_values import parse_secret
 from aichats.errors import SecretError
 from aichats.kodey.credentials import KodeySecret
+from aichats.records import RecordError
 from aichats.subscriptions.signing import SIGNING_KEY
 from aichats.whop.connections import DEFAULT_CONNECTION, parse_connection
 from aichats.whop.credentials import WebhookSecret, WhopSecret
@@ -128,8 +127,8 @@ def check_callers(stack: ExaminedStack) -> Iterator[Finding]:
 def _caller(stack: ExaminedStack, name: str, stored: Any) -> Finding | None:
     """Return what is wrong with an entry; ``None`` if it is in order."""
     try:
-        end = StoredCaller.model_validate(stored).expires_at
-    except ValidationError:
+        end = StoredCaller.of(stored).expires_at
+    except RecordError:
         return fail(f"the entry {name} is malformed, so its token is rejected", "read docs/reference/secrets.md")
     now, rotate = datetime.now(UTC), stack.command(f"callers rotate {name}")
     if end is not None and end <= now:

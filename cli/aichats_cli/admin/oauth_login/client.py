@@ -14,10 +14,9 @@ from urllib.parse import urlsplit
 
 import httpx
 from oauthlib.oauth2 import OAuth2Error, WebApplicationClient
-from pydantic import ValidationError
 
 from aichats.http.masking import Mask
-from aichats.whop.connections import ConnectedAccount, Grant
+from aichats.whop.connections import Grant, WhopAccount
 from aichats.whop.oauth import LIFETIME_SECONDS, MAX_LIFETIME_SECONDS
 from aichats_cli.errors import CommandError
 
@@ -149,7 +148,7 @@ class WhopOAuth:
             raise LoginError(f"Whop's answer belongs to another login (its nonce differs). {AGAIN}")
         return issued
 
-    def account(self, access_token: str) -> ConnectedAccount:
+    def account(self, access_token: str) -> WhopAccount:
         """Return the account of an access token, which proves that Whop accepts the token.
 
         Raises:
@@ -161,7 +160,7 @@ class WhopOAuth:
             raise LoginError(f"Whop rejected the new access token (status {response.status_code}). {AGAIN}")
         user = _object(response, "Whop's answer about the account")
         name, username = _printable(user.get("name")), _printable(user.get("preferred_username"))
-        return ConnectedAccount(id=_printable(user.get("sub")) or "(no id)", name=name, username=username)
+        return WhopAccount(id=_printable(user.get("sub")) or "(no id)", name=name, username=username)
 
     def revoke(self, refresh_token: str) -> None:
         """Revoke a refresh token. If Whop doesn't know the token, it counts as revoked.
@@ -207,16 +206,16 @@ class WhopOAuth:
             tokens = WebApplicationClient(self._client_id).parse_request_body_response(response.text)
             # A token that seems to live for years would not be renewed, so Whop would let the grant expire.
             lifetime = min(timedelta(seconds=tokens.get("expires_in", LIFETIME_SECONDS)), MAX_LIFETIME)
-            grant = Grant(
-                client_id=self._client_id,
-                refresh_token=tokens.get("refresh_token", ""),
-                access_token=tokens["access_token"],
-                expires_at=datetime.fromtimestamp(now, UTC) + lifetime,
-                **self._company,
-            )
+            granted = {
+                "client_id": self._client_id,
+                "refresh_token": tokens.get("refresh_token", ""),
+                "access_token": tokens["access_token"],
+                "expires_at": (datetime.fromtimestamp(now, UTC) + lifetime).timestamp(),
+            }
+            grant = Grant.of(granted | self._company)
         except OAuth2Error as error:
             raise _rejected("Whop rejected the code", error, *hidden) from None
-        except (ValidationError, ValueError, TypeError, AttributeError, OverflowError):
+        except (ValueError, TypeError, AttributeError, OverflowError):
             raise LoginError(f"Whop's answer to the code lacks a token, or has a malformed one. {AGAIN}") from None
         scope = answer.get("scope")
         # Scopes are shown on the terminal, so only those are taken that contain no control characters (RFC 6749, 3.3).

@@ -2,18 +2,18 @@
 
 import hashlib
 import hmac
-from collections.abc import Iterator, Mapping
+import re
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Annotated, Any, Literal
-
-from pydantic import AwareDatetime, BaseModel, Field, ValidationError
+from typing import Any, Literal, get_args
 
 from aichats.aws.observability import count_now, logger
-from aichats.aws.secret_values import remedy
+from aichats.aws.secret_values import read_text, read_timestamp, remedy
 from aichats.aws.secrets import REFRESH_AFTER_SECONDS, SecretKind, SecretStore
 from aichats.errors import SecretError
-from aichats.whop.models import CompanyId
+from aichats.records import Field, Record, RecordError, instance_of, nullable, read_each
+from aichats.whop.connections import read_company
 
 type Scope = Literal[
     "chats:read",
@@ -26,28 +26,61 @@ type Scope = Literal[
     "subscriptions:read",
     "subscriptions:write",
 ]
-type TokenHash = Annotated[str, Field(pattern=r"^[0-9a-f]{64}$")]
-"""The SHA-256 hash of a token in UTF-8, in hexadecimal."""
+SCOPES: tuple[Scope, ...] = get_args(Scope.__value__)
 
 
-class PreviousToken(BaseModel):
+def read_hash(value: object) -> str:
+    """Return the SHA-256 hash of a token in UTF-8, in hexadecimal.
+
+    Raises:
+        ValueError: it isn't one.
+    """
+    return _matching(r"[0-9a-f]{64}", value)
+
+
+def _lineage(value: object) -> str:
+    return _matching(r"[a-z2-7]{8,64}", value)
+
+
+def _matching(pattern: str, value: object) -> str:
+    if not re.fullmatch(pattern, text := read_text(value)):
+        raise ValueError("is invalid")
+    return text
+
+
+def _scope(value: object) -> Scope:
+    for scope in SCOPES:
+        if scope == value:
+            return scope
+    raise ValueError("is invalid")
+
+
+def _set_of[T](read: Callable[[Any], T]) -> Callable[[Any], frozenset[T]]:
+    def read_set(value: object) -> frozenset[T]:
+        elements = instance_of(list, value, "must be a list")
+        return frozenset(read_each(read, enumerate(elements)).values())
+
+    return read_set
+
+
+class PreviousToken(Record):
     """A token that a rotation replaced, and that stays valid for a while."""
 
-    sha256: TokenHash
-    expires_at: AwareDatetime
+    sha256 = Field(read_hash)
+    expires_at = Field(read_timestamp)
 
 
-class StoredCaller(BaseModel):
+class StoredCaller(Record):
     """A caller as the secret stores it."""
 
-    sha256: TokenHash
-    scopes: frozenset[Scope]
-    lineage: Annotated[str, Field(pattern=r"^[a-z2-7]{8,64}$")] | None = None
+    sha256 = Field(read_hash)
+    scopes = Field(_set_of(_scope))
+    lineage = Field(nullable(_lineage), None)
     """A random text that distinguishes a caller from a revoked caller with the same name."""
-    expires_at: AwareDatetime | None = None
+    expires_at = Field(nullable(read_timestamp), None)
     """The time from which the token is no longer valid; ``None`` if it never expires."""
-    previous: PreviousToken | None = None
-    companies: frozenset[CompanyId] | None = None
+    previous = Field(nullable(PreviousToken.of), None)
+    companies = Field(nullable(_set_of(read_company)), None)
     """The companies that the caller is limited to; ``None`` if it has no limit."""
 
     @property
@@ -108,9 +141,9 @@ def _parse(secret: str, value: dict[str, Any]) -> Mapping[str, StoredCaller]:
     malformed: list[str] = []
     for name, stored in value.items():
         try:
-            callers[name] = StoredCaller.model_validate(stored)
-        except ValidationError as error:
-            malformed += [".".join(map(str, (name, *detail["loc"]))) for detail in error.errors(include_input=False)]
+            callers[name] = StoredCaller.of(stored)
+        except RecordError as error:
+            malformed += [".".join(map(str, (name, *place))) for place, _ in error.problems]
     if malformed:
         count_now("CallersUnreadable")
         logger.error("callers left out: their entries are malformed", extra={"secret": secret, "fields": malformed})

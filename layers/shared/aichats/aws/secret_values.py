@@ -1,39 +1,79 @@
 """The content of secrets: JSON objects, and the errors that say what to type if a secret can't be used."""
 
+from __future__ import annotations
+
 import json
 import re
-from collections.abc import Sequence
-from typing import Annotated, Any
-
-from pydantic import BaseModel, Field, ValidationError
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Any
 
 from aichats.errors import SecretError
-from aichats.json_types import JsonObject
+from aichats.records import Record, RecordError, instance_of
+
+if TYPE_CHECKING:
+    from aichats.json_types import JsonObject
+    from aichats.records import Place
 
 MAX_SECRET_BYTES = 65_536
 """The maximum size of a secret in Secrets Manager."""
 
-_PROBLEMS = {
-    "missing": "is missing",
-    "string_type": "must be a text",
-    "string_pattern_mismatch": "must have 1 to 4096 characters, without spaces",
-    "dict_type": "must be an object",
-    "list_type": "must be a list",
-    "too_short": "must not be empty",
-    "too_long": "has too many elements",
-}
-"""The message for each type of pydantic's errors in a secret."""
-
-type ApiKey = Annotated[str, Field(pattern=r"^[\x21-\x7e]{1,4096}$")]
+MAX_KEY_CHARACTERS = 4096
+_MILLISECONDS_FROM = 20_000_000_000
+"""A number from which a time is in milliseconds. In seconds, it would be in the year 2603."""
 
 
-def parse_secret[SecretT: BaseModel](
+def read_key(value: object) -> str:
+    """Return a key or a token.
+
+    Raises:
+        ValueError: it isn't one.
+    """
+    key = read_text(value)
+    # Without a pattern, which would be compiled at each cold start: the characters from ! to ~.
+    if not (0 < len(key) <= MAX_KEY_CHARACTERS and key.isascii() and key.isprintable() and " " not in key):
+        raise ValueError(f"must have 1 to {MAX_KEY_CHARACTERS} characters, without spaces")
+    return key
+
+
+def read_text(value: object) -> str:
+    """Return a text.
+
+    Raises:
+        ValueError: it isn't a text, or has half of a surrogate pair.
+    """
+    text = instance_of(str, value, "must be a text")
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        raise ValueError("is invalid") from None
+    return text
+
+
+def read_timestamp(value: object) -> datetime:
+    """Return a time that is stored in Unix seconds. A text in ISO 8601 with a time zone is accepted too.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    try:
+        if isinstance(value, int | float):
+            seconds = value / 1000 if abs(value) > _MILLISECONDS_FROM else value
+            return datetime.fromtimestamp(seconds, UTC)
+        time = datetime.fromisoformat(read_text(value))
+    except (ValueError, OverflowError, OSError):
+        raise ValueError("is invalid") from None
+    if time.tzinfo is None:
+        raise ValueError("is invalid")
+    return time
+
+
+def parse_secret[SecretT: Record](
     model: type[SecretT], name: str, value: JsonObject, *, or_empty: bool = False
 ) -> SecretT:
-    """Return a secret as its model.
+    """Return a secret as its record.
 
     Args:
-        model: the model of the secret's content.
+        model: the record of the secret's content.
         name: the secret's name.
         value: the secret's content.
         or_empty: whether ``{}`` is valid.
@@ -44,18 +84,18 @@ def parse_secret[SecretT: BaseModel](
     if not value and not or_empty:
         raise SecretError(name, "is empty", remedy(name))
     try:
-        return model.model_validate(value)
-    except ValidationError as error:
+        return model.of(value)
+    except RecordError as error:
         problems: dict[str, str] = {}
-        for detail in error.errors(include_input=False, include_url=False):
-            field = _field(detail["loc"])
-            # A field of several types has an error for each of them.
-            problems[field] = "is invalid" if field in problems else _PROBLEMS.get(detail["type"], "is invalid")
+        for place, problem in error.problems:
+            field = _field(place)
+            # A field with several errors is described as a whole.
+            problems[field] = "is invalid" if field in problems else problem
         shown = "; ".join(f"{field}: {problem}" for field, problem in problems.items())
         raise SecretError(name, f"is malformed ({shown})", remedy(name)) from None
 
 
-def _field(place: Sequence[int | str]) -> str:
+def _field(place: Place) -> str:
     """Return the name of a field, with the company if it is the entry of one. No other key is shown."""
     if len(place) > 1 and re.fullmatch(r"biz_[A-Za-z0-9]{1,64}", str(place[1])):
         return f"{place[0]}.{place[1]}"

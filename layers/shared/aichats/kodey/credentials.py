@@ -1,12 +1,11 @@
 """Kodey's key: its secret, its kinds, and their rate limits."""
 
 from functools import partial
-from typing import Annotated, Literal
+from typing import Literal
 
-from pydantic import BaseModel, Field
-
-from aichats.aws.secret_values import ApiKey, parse_secret
+from aichats.aws.secret_values import parse_secret, read_key
 from aichats.aws.secrets import SecretKind
+from aichats.records import Field, Record
 
 type KeyKind = Literal["publishable", "secret", "user secret", "unknown"]
 
@@ -16,10 +15,10 @@ CALLS_PER_MINUTE: dict[KeyKind, int] = {"publishable": 100, "secret": 1000, "use
 """Kodey's rate limits. Kodey documents none for a user's secret key, so this kind gets the lowest one."""
 
 
-class KodeySecret(BaseModel):
+class KodeySecret(Record):
     """Kodey's key."""
 
-    api_key: Annotated[ApiKey, Field(repr=False)]
+    api_key = Field(read_key, hidden=True)
 
 
 KODEY_SECRET = SecretKind(partial(parse_secret, KodeySecret))

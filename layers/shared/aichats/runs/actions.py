@@ -8,10 +8,9 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from pydantic import BaseModel
-
 from aichats.aws.secrets import SecretKind
 from aichats.kodey.credentials import KODEY_SECRET, KodeySecret
+from aichats.records import Record
 from aichats.whop.connections import CONNECTION, DEFAULT_CONNECTION
 from aichats.whop.credentials import WEBHOOK_SECRET, WHOP_SECRET, WebhookSecret, WhopSecret
 
@@ -21,12 +20,12 @@ class SecretForm:
     """A secret of the stack whose value you store with ``aichats admin secret set``.
 
     Attributes:
-        model: the model of the secret's content.
+        model: the record of the secret's content.
         prompt: the text that asks for the value.
         kind: the kind for the secret store.
     """
 
-    model: type[BaseModel]
+    model: type[Record]
     prompt: str
     kind: SecretKind[Any]
 

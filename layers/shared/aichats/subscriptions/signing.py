@@ -11,21 +11,20 @@ import string
 from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import partial
-from typing import Annotated
 
-from pydantic import BaseModel, Field
 from standardwebhooks import Webhook
 
-from aichats.aws.secret_values import ApiKey, parse_secret
+from aichats.aws.secret_values import parse_secret, read_key
 from aichats.aws.secrets import SecretKind
+from aichats.records import Field, Record
 
 SIGNING_KEY_CHARACTERS = 64
 
 
-class EventsSecret(BaseModel):
+class EventsSecret(Record):
     """The signing key of a stack."""
 
-    signing_key: Annotated[ApiKey, Field(repr=False)]
+    signing_key = Field(read_key, hidden=True)
 
 
 SIGNING_KEY = SecretKind(partial(parse_secret, EventsSecret))

@@ -6,14 +6,14 @@ function ``refresh_tokens`` renews its tokens.
 
 import hashlib
 import math
-from typing import Annotated
+import re
+from datetime import datetime
 
-from pydantic import AwareDatetime, BaseModel, Field, PlainSerializer, StringConstraints
-
-from aichats.aws.secret_values import ApiKey, parse_secret
+from aichats.aws.secret_values import parse_secret, read_key, read_text, read_timestamp
 from aichats.aws.secrets import SecretKind
 from aichats.json_types import JsonObject
-from aichats.whop.models import CompanyId
+from aichats.records import Field, Record, nullable
+from aichats.whop.kinds import COMPANY_PATTERN
 
 DEFAULT_CONNECTION = "default"
 """The connection of all companies that have no credential of their own."""
@@ -24,36 +24,59 @@ CONNECTION_ROWS = "connection:"
 CACHED_BEFORE_END_SECONDS = 120
 """The time before the end of an access token from which functions read the secret again."""
 
-type ConnectionName = Annotated[str, StringConstraints(pattern=r"^[A-Za-z0-9_-]{1,64}$")]
-type UnixTime = Annotated[AwareDatetime, PlainSerializer(lambda time: int(time.timestamp()), return_type=int)]
-"""A time that is stored in Unix seconds. A text in ISO 8601 with a time zone is accepted too."""
+
+def read_connection_name(value: object) -> str:
+    """Return the name of a connection.
+
+    Raises:
+        ValueError: it isn't one.
+    """
+    name = read_text(value)
+    if not re.fullmatch("[A-Za-z0-9_-]{1,64}", name):
+        raise ValueError("is invalid")
+    return name
 
 
-class Grant(BaseModel):
+def read_company(value: object) -> str:
+    """Return the id of a company.
+
+    Raises:
+        ValueError: it isn't one.
+    """
+    if not (isinstance(value, str) and re.fullmatch(COMPANY_PATTERN, value)):
+        raise ValueError("is invalid")
+    return value
+
+
+class Grant(Record):
     """The tokens that a Whop user granted to an app. Whop replaces the refresh token at each use."""
 
-    client_id: ApiKey
+    client_id = Field(read_key)
     """The id of the app (``app_...``)."""
-    refresh_token: Annotated[ApiKey, Field(repr=False)]
-    access_token: Annotated[ApiKey, Field(repr=False)]
-    expires_at: UnixTime
+    refresh_token = Field(read_key, hidden=True)
+    access_token = Field(read_key, hidden=True)
+    expires_at = Field(read_timestamp)
     """The end of the access token, which lives for one hour."""
-    company_id: CompanyId | None = None
+    company_id = Field(nullable(read_company), None)
     """The only company that the grant covers, which each refresh must repeat; ``None``: all companies of the user."""
 
 
-class ConnectionSecret(BaseModel):
+class ConnectionSecret(Record):
     """The content of a connection's secret. ``aichats admin disconnect`` leaves ``{}``."""
 
-    oauth: Grant | None = None
+    oauth = Field(nullable(Grant.of), None)
+
+    def as_json(self) -> JsonObject:
+        """Return the content to store."""
+        return {name: _as_json(part) for name, part in vars(self).items() if part is not None}
 
 
-class ConnectedAccount(BaseModel):
+class WhopAccount(Record):
     """The Whop user who granted the tokens, as Whop described the user at the login."""
 
-    id: str
-    name: str | None = None
-    username: str | None = None
+    id = Field(read_text)
+    name = Field(nullable(read_text), None)
+    username = Field(nullable(read_text), None)
 
 
 class DescribedConnection(ConnectionSecret):
@@ -62,7 +85,7 @@ class DescribedConnection(ConnectionSecret):
     Connections of earlier versions have no account.
     """
 
-    account: ConnectedAccount | None = None
+    account = Field(nullable(WhopAccount.of), None)
 
 
 def fingerprint(token: str) -> str:
@@ -91,3 +114,12 @@ CONNECTION: SecretKind[Grant | None] = SecretKind(parse_connection, fresh_until=
 """The kind of a connection's secret: the grant, or ``None`` if the secret is missing or empty."""
 DESCRIBED_CONNECTION = SecretKind(_described, fresh_until=lambda described: _fresh_until(described.oauth), absent=True)
 """The same with the account."""
+
+
+def _as_json(part: Record) -> JsonObject:
+    """Return the fields that have a value, with times in Unix seconds."""
+    return {
+        name: int(value.timestamp()) if isinstance(value, datetime) else value
+        for name, value in vars(part).items()
+        if value is not None
+    }

@@ -4,24 +4,22 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
-from typing import Annotated
-
-from pydantic import BaseModel, Field
 
 from aichats.aws.observability import count_now
-from aichats.aws.secret_values import ApiKey, parse_secret, remedy
+from aichats.aws.secret_values import parse_secret, read_key, remedy
 from aichats.aws.secrets import SecretKind, SecretStore
 from aichats.errors import SecretError, SecretUnavailableError
 from aichats.http.tokens import Token
+from aichats.records import Field, Record, instance_of, nullable, read_each
 from aichats.settings import MAX_CALL_SECONDS
 from aichats.whop.connections import (
     CONNECTION,
     DEFAULT_CONNECTION,
     DESCRIBED_CONNECTION,
-    ConnectionName,
     DescribedConnection,
     Grant,
     fingerprint,
+    read_connection_name,
 )
 
 LEAST_LIFETIME = timedelta(seconds=MAX_CALL_SECONDS + 5)
@@ -32,23 +30,47 @@ OVERDUE = timedelta(minutes=10)
 """The time after the end of an access token at which a run that needs the connection raises the alarm."""
 
 
-class ConnectionOfCompany(BaseModel):
+class ConnectionOfCompany(Record):
     """The choice of a connection for a company."""
 
-    connection: ConnectionName
+    connection = Field(read_connection_name)
 
 
-class WhopSecret(BaseModel):
+def _own_credential(value: object) -> str | ConnectionOfCompany:
+    try:
+        return read_key(value) if isinstance(value, str) else ConnectionOfCompany.of(value)
+    except ValueError:
+        # Which of the two it should have been is unknown.
+        raise ValueError("is invalid") from None
+
+
+def _companies(value: object) -> dict[str, str | ConnectionOfCompany]:
+    return read_each(_own_credential, instance_of(dict, value, "must be an object").items())
+
+
+MAX_WEBHOOK_SECRETS = 5
+
+
+def _webhook_secrets(value: object) -> list[str]:
+    secrets = read_each(read_key, enumerate(instance_of(list, value, "must be a list")))
+    if not secrets:
+        raise ValueError("must not be empty")
+    if len(secrets) > MAX_WEBHOOK_SECRETS:
+        raise ValueError("has too many elements")
+    return list(secrets.values())
+
+
+class WhopSecret(Record):
     """Whop's API key for all companies, and the credentials of companies that have their own."""
 
-    api_key: Annotated[ApiKey | None, Field(repr=False)] = None
-    companies: Annotated[dict[str, ApiKey | ConnectionOfCompany], Field(repr=False)] = {}
+    api_key = Field(nullable(read_key), None, hidden=True)
+    companies: Field[dict[str, str | ConnectionOfCompany]] = Field(_companies, {}, hidden=True)
 
 
-class WebhookSecret(BaseModel):
+class WebhookSecret(Record):
     """The secrets with which Whop signs webhooks: one, or two during a rotation."""
 
-    secrets: Annotated[list[ApiKey], Field(repr=False, min_length=1, max_length=5)]
+    secrets = Field(_webhook_secrets, hidden=True)
 
 
 WHOP_SECRET = SecretKind(partial(parse_secret, WhopSecret, or_empty=True))

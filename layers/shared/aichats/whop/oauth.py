@@ -4,9 +4,9 @@ from datetime import timedelta
 from typing import Annotated, Any
 from urllib.parse import urlsplit
 
-from pydantic import BaseModel, Field
+from pydantic import AfterValidator, BaseModel, Field
 
-from aichats.aws.secret_values import ApiKey
+from aichats.aws.secret_values import read_key
 from aichats.errors import APIStatusError
 from aichats.http import BaseTransport, Headers
 from aichats.http.answers import read_answer
@@ -24,11 +24,14 @@ MAX_LIFETIME_SECONDS = 86_400
 """The longest lifetime of an access token that is believed."""
 
 
+type GrantedToken = Annotated[str, AfterValidator(read_key)]
+
+
 class Tokens(BaseModel):
     """The answer to a refresh. Only the access token is needed, because an answer that is rejected is lost."""
 
-    access_token: Annotated[ApiKey, Field(repr=False)]
-    refresh_token: Annotated[ApiKey | None, Field(repr=False)] = None
+    access_token: Annotated[GrantedToken, Field(repr=False)]
+    refresh_token: Annotated[GrantedToken | None, Field(repr=False)] = None
     """``None``: the refresh token stays valid (RFC 6749, section 6)."""
     expires_in: Any = None
 

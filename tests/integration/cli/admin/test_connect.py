@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from starlette.responses import JSONResponse, PlainTextResponse, StreamingResponse
 
-from aichats.whop.connections import ConnectedAccount, Grant
+from aichats.whop.connections import Grant, WhopAccount
 from aichats.whop.oauth import MAX_LIFETIME_SECONDS
 from aichats_cli.admin import connect
 from aichats_cli.admin.connections import Connection, grant_of
@@ -495,7 +495,7 @@ def test_ctrl_c_during_the_wait_stores_nothing_and_exits_with_130(
 def test_ctrl_c_after_the_exchange_stores_nothing(bench: LoginBench, monkeypatch: pytest.MonkeyPatch) -> None:
     account = WhopOAuth.account
 
-    def interrupt(oauth: WhopOAuth, token: str) -> ConnectedAccount:
+    def interrupt(oauth: WhopOAuth, token: str) -> WhopAccount:
         os.kill(os.getpid(), signal.SIGTERM)
         return account(oauth, token)
 
@@ -508,7 +508,7 @@ def test_ctrl_c_after_the_exchange_stores_nothing(bench: LoginBench, monkeypatch
 def test_ctrl_c_while_the_grant_is_stored_comes_too_late(bench: LoginBench, monkeypatch: pytest.MonkeyPatch) -> None:
     store = Connection.store
 
-    def interrupt(connection: Connection, grant: Grant, account: ConnectedAccount) -> object:
+    def interrupt(connection: Connection, grant: Grant, account: WhopAccount) -> object:
         os.kill(os.getpid(), signal.SIGINT)
         return store(connection, grant, account)
 

@@ -40,7 +40,7 @@ def test_many_companies_are_added_in_one_write_and_the_others_stay(
 ) -> None:
     assert stored.fill("", "--companies", file(tmp_path, content)) == 0
 
-    companies = WhopSecret.model_validate(stored.value).companies
+    companies = WhopSecret.of(stored.value).companies
     assert companies == {"biz_A": "apik_a", "biz_B": "apik_new", "biz_C": "apik_c"}
     printed = "".join(capsys.readouterr())
     assert "3 companies: 1 added, 1 changed, 0 removed" in printed
@@ -64,7 +64,7 @@ def test_standard_input_will_do(stored: StoredSecret) -> None:
 def test_companies_may_have_keys_without_a_key_for_all(stored: StoredSecret, tmp_path: Path) -> None:
     stored.value = {}
     assert stored.fill("", "--companies", file(tmp_path, LINES)) == 0
-    assert WhopSecret.model_validate(stored.value).companies == {"biz_B": "apik_new", "biz_C": "apik_c"}
+    assert WhopSecret.of(stored.value).companies == {"biz_B": "apik_new", "biz_C": "apik_c"}
 
 
 @pytest.mark.parametrize(

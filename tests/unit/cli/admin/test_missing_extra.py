@@ -7,7 +7,7 @@ import pytest
 from tests.support.admin import admin
 
 
-@pytest.mark.parametrize("package", ["boto3", "pydantic", "aichats"])
+@pytest.mark.parametrize("package", ["boto3", "botocore", "aichats"])
 def test_a_missing_package_is_reported_with_what_to_install(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], package: str
 ) -> None:
@@ -26,7 +26,7 @@ def test_a_missing_package_is_reported_with_what_to_install(
 def test_the_help_needs_none_of_them(monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]) -> None:
     for name in [name for name in sys.modules if name.startswith(("aichats_cli.admin", "aichats_cli.commands.admin"))]:
         monkeypatch.delitem(sys.modules, name)
-    for package in ("boto3", "pydantic", "aichats"):
+    for package in ("boto3", "botocore", "aichats"):
         monkeypatch.setitem(sys.modules, package, None)
 
     assert admin("connect", "--help") == 0

@@ -19,7 +19,7 @@ def test_the_secret_is_stored_as_the_function_reads_it_and_never_printed(
 ) -> None:
     assert stored.fill("ws_confidential") == 0
 
-    assert WebhookSecret.model_validate(stored.value).secrets == ["ws_confidential"]
+    assert WebhookSecret.of(stored.value).secrets == ["ws_confidential"]
     assert "ws_confidential" not in "".join(capsys.readouterr())
 
 

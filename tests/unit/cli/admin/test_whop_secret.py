@@ -28,7 +28,7 @@ def test_a_companys_own_key_is_stored_beside_the_key_for_all_and_neither_is_prin
     assert stored.fill("apik_common") == 0
     assert stored.fill("apik_own", "--company", "biz_A") == 0
 
-    assert WhopSecret.model_validate(stored.value).companies == {"biz_A": "apik_own"}
+    assert WhopSecret.of(stored.value).companies == {"biz_A": "apik_own"}
     assert stored.value["api_key"] == "apik_common"
     assert "apik" not in "".join(capsys.readouterr())
 
@@ -36,7 +36,7 @@ def test_a_companys_own_key_is_stored_beside_the_key_for_all_and_neither_is_prin
 def test_a_company_may_have_a_key_without_a_key_for_all(stored: StoredSecret) -> None:
     assert stored.fill("apik_own", "--company", "biz_A") == 0
 
-    assert WhopSecret.model_validate(stored.value).companies == {"biz_A": "apik_own"}
+    assert WhopSecret.of(stored.value).companies == {"biz_A": "apik_own"}
 
 
 def test_entries_that_a_person_broke_are_named_and_repaired_one_by_one(
@@ -53,7 +53,7 @@ def test_entries_that_a_person_broke_are_named_and_repaired_one_by_one(
 
     stored.value["companies"].pop("apik secret")
     assert stored.fill("apik_b", "--company", "biz_B") == 0
-    assert WhopSecret.model_validate(stored.value).companies == {"biz_A": "apik_own", "biz_B": "apik_b"}
+    assert WhopSecret.of(stored.value).companies == {"biz_A": "apik_own", "biz_B": "apik_b"}
 
 
 @pytest.mark.parametrize("company", ["", "Biz_A", "biz-A", "biz_", "biz_A ", "biz_A\n", "A", "aich_1"])

@@ -11,7 +11,15 @@ from aichats.api.operation import ApiCall, Reply, operation
 from aichats.api.stored_automations import READ
 from aichats.models import DeferredModel
 from aichats.whop.connection_states import ConnectionState, ConnectionStatus, connection_status
-from aichats.whop.connections import CONNECTION_ROWS, DEFAULT_CONNECTION, ConnectedAccount
+from aichats.whop.connections import CONNECTION_ROWS, DEFAULT_CONNECTION
+
+
+class ConnectedAccount(DeferredModel):
+    """The Whop user who granted the tokens, as Whop described the user at the login."""
+
+    id: str
+    name: str | None = None
+    username: str | None = None
 
 
 class ConnectionView(DeferredModel):
@@ -90,14 +98,14 @@ def list_connections(call: ApiCall[None, None]) -> Reply:
 def _view(name: str, companies: list[str], status: ConnectionStatus) -> ConnectionView:
     from aichats.whop.renewal import RENEW_BEFORE_END
 
-    grant, row = status.secret.oauth, status.row
+    grant, account, row = status.secret.oauth, status.secret.account, status.row
     is_renewed = grant is not None and status.state in ("connected", "expired")
     return ConnectionView(
         name=name,
         state=status.state,
         is_default=name == DEFAULT_CONNECTION,
         companies=_ids(companies),
-        account=status.secret.account,
+        account=ConnectedAccount(**vars(account)) if account else None,
         client_id=grant.client_id if grant else None,
         company_id=grant.company_id if grant else None,
         expires_at=grant.expires_at if grant else None,
