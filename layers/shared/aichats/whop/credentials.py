@@ -52,12 +52,12 @@ MAX_WEBHOOK_SECRETS = 5
 
 
 def _webhook_secrets(value: object) -> list[str]:
-    secrets = read_each(read_key, enumerate(instance_of(list, value, "must be a list")))
+    secrets = instance_of(list, value, "must be a list")
     if not secrets:
         raise ValueError("must not be empty")
     if len(secrets) > MAX_WEBHOOK_SECRETS:
         raise ValueError("has too many elements")
-    return list(secrets.values())
+    return list(read_each(read_key, enumerate(secrets)).values())
 
 
 class WhopSecret(Record):
