@@ -15,7 +15,8 @@ from aws_lambda_powertools.utilities.typing import LambdaContext
 from aichats.runs.action import Action
 from aichats.runs.model import Run, run_id
 from aichats.runs.providers.marks import marked_title
-from aichats.runs.queue import Due, RunMessage
+from aichats.runs.queue import Due
+from aichats.runs.queue_messages import RunMessage, body_of
 from benchmarks.errors import BenchmarkError
 
 BATCH = 10
@@ -115,8 +116,7 @@ def by_perform_runs(handler: Callable[[dict[str, Any], LambdaContext], dict[str,
         BenchmarkError: a message failed.
     """
     records = [
-        {"messageId": str(index), "body": RunMessage(run_id=run.run_id).model_dump_json()}
-        for index, run in enumerate(runs)
+        {"messageId": str(index), "body": body_of(RunMessage(run_id=run.run_id))} for index, run in enumerate(runs)
     ]
     failures = handler({"Records": records}, Context())["batchItemFailures"]
     if failures:

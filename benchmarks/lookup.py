@@ -29,7 +29,7 @@ from aichats.runs.model import Run, run_id
 from aichats.runs.perform import Performer
 from aichats.runs.providers.marks import preparation
 from aichats.runs.providers.whop import WhopProvider
-from aichats.runs.queue import Queue, RunMessage
+from aichats.runs.queue import Queue
 from aichats.whop.client import WhopClient
 from aichats.whop.credentials import ALL_COMPANIES, Credential
 from aichats.whop.settings import WhopSettings
@@ -163,7 +163,7 @@ class Messages:
         """Send messages, like the method of SQS's client."""
         self._time.sleep(AWS_SECONDS)
         for entry in request["Entries"]:
-            self.put(RunMessage.model_validate_json(entry["MessageBody"]).run_id, entry.get("DelaySeconds", 0))
+            self.put(json.loads(entry["MessageBody"])["run_id"], entry.get("DelaySeconds", 0))
         return {}
 
     def put(self, run: str, delay: float) -> None:

@@ -12,7 +12,7 @@ import pytest
 from aichats.aws.clients import converting
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.model import Run, run_id
-from aichats.runs.queue import RunMessage
+from aichats.runs.queue_messages import RunMessage, body_of
 from local.cloud.functions import Answer
 from local.system import System
 from tests.support.actions import an_action
@@ -251,7 +251,7 @@ def test_a_message_that_cannot_be_read_goes_to_the_dead_letters_and_the_others_a
     ledger.add([run], lambda _: datetime.now(UTC))
     records = [
         {"messageId": "unreadable", "body": '{"version": 99}'},
-        {"messageId": "good", "body": RunMessage(run_id=run.run_id).model_dump_json()},
+        {"messageId": "good", "body": body_of(RunMessage(run_id=run.run_id))},
     ]
     assert system.invoke("PerformRunsFunction", {"Records": records}) == {"batchItemFailures": []}
     assert len(chats_of(whop, str(run.target))) == 1

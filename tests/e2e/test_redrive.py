@@ -10,7 +10,8 @@ import pytest
 from aichats.aws.clients import converting
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.model import Run, run_id
-from aichats.runs.queue import Queue, RunMessage
+from aichats.runs.queue import Queue
+from aichats.runs.queue_messages import RunMessage, body_of
 from aichats.subscriptions.delivery_queue import ProbeMessage
 from local.system import System
 from tests.support.actions import whop_create_chat
@@ -52,9 +53,7 @@ def test_letters_that_can_be_read_are_performed_and_the_others_stay_with_their_r
     queue = Queue(lambda: clients.queues, outputs["RunQueue"], outputs["SlowRunQueue"], outputs["RunDeadLetters"])
     queue.bury("not ours", "body: Invalid JSON")
     unreadable = message_ids(aws, "RunDeadLetters")
-    clients.queues.send_message(
-        QueueUrl=outputs["RunDeadLetters"], MessageBody=RunMessage(run_id=identifier).model_dump_json()
-    )
+    clients.queues.send_message(QueueUrl=outputs["RunDeadLetters"], MessageBody=body_of(RunMessage(run_id=identifier)))
 
     assert admin("redrive", "--stack", aws.stack.name) == 0
 
@@ -107,7 +106,7 @@ def test_messages_about_deliveries_go_back_to_their_queue(aws: System, capsys: p
     queues, outputs = aws.emulator.clients.queues, aws.stack.outputs
     # The function takes it and does nothing, because there is no such subscription.
     message = ProbeMessage(subscription="nobody", created_at=datetime.now(UTC))
-    for body in (message.model_dump_json(), RunMessage(run_id="a" * 32).model_dump_json()):
+    for body in (message.model_dump_json(), body_of(RunMessage(run_id="a" * 32))):
         queues.send_message(QueueUrl=outputs["DeliveryDeadLetters"], MessageBody=body)
 
     assert admin("redrive", "--stack", aws.stack.name) == 0

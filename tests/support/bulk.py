@@ -11,7 +11,7 @@ from typing import Any
 from aichats.api.app import create_api
 from aichats.runs.ledger.rows import Row, RunStatus
 from aichats.runs.model import Run
-from aichats.runs.queue import JobMessage, read_message
+from aichats.runs.queue_messages import JobMessage, read_message
 from tests.support.crashing import World
 from tests.support.fakes import Json
 from tests.support.lambda_calls import Answer, HttpCaller

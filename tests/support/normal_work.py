@@ -17,7 +17,7 @@ from aichats.events.model import SentEvent, event_id
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.times import to_text
 from aichats.runs.model import Run, run_id
-from aichats.runs.queue import EventMessage, GroupMessage, JobMessage
+from aichats.runs.queue_messages import EventMessage, GroupMessage, JobMessage, body_of
 from aichats.subscriptions.deliveries import Delivery, DeliveryTable
 from aichats.subscriptions.delivery_queue import (
     DeliveryMessage,
@@ -116,14 +116,14 @@ def a_run_meets_an_access_token_that_has_ended(roles: Roles) -> None:
 
 def a_group_of_slow_runs_comes(roles: Roles) -> None:
     group = GroupMessage(slow=True, sent_at=datetime.now(UTC), runs=((started(roles, ASK_KODEY, "agent_1"), 0),))
-    roles.call(QUICK, messages(group.model_dump_json()))
+    roles.call(QUICK, messages(body_of(group)))
 
 
 def an_event_is_rendered(roles: Roles) -> None:
     name = automation(roles, ON_FAILURE, ASK_KODEY, "agent_1", "agent_2")
     failure = json.loads(event("payment.failed", data={"id": "pay_1"}))
     message = EventMessage(webhook_id=unique("msg"), event=failure, automations=(name,))
-    roles.call(QUICK, messages(message.model_dump_json()))
+    roles.call(QUICK, messages(body_of(message)))
 
 
 def a_part_of_a_job_is_performed(roles: Roles) -> None:
@@ -134,7 +134,7 @@ def a_part_of_a_job_is_performed(roles: Roles) -> None:
     filters = {"status": ["failed"], "target": target}
     job = roles.http("POST", "/runs/replay", {"filter": filters}, as_root=True)
     assert job["count"] == 1
-    roles.call(QUICK, messages(JobMessage(job_id=job["job_id"], part=0).model_dump_json()))
+    roles.call(QUICK, messages(body_of(JobMessage(job_id=job["job_id"], part=0))))
 
 
 def a_message_cannot_be_read(roles: Roles) -> None:
@@ -372,7 +372,7 @@ def a_message_about_deliveries_cannot_be_read(roles: Roles) -> None:
 
 
 def deliver(roles: Roles, message: QueuedMessage) -> None:
-    assert roles.call(DELIVER, messages(message.model_dump_json())) == {"batchItemFailures": []}
+    assert roles.call(DELIVER, messages(body_of(message))) == {"batchItemFailures": []}
 
 
 def the_sweep_finds_deliveries_that_are_overdue(roles: Roles) -> None:

@@ -15,7 +15,7 @@ from aichats.aws.attributes import decode
 from aichats.aws.observability import metrics
 from aichats.runs.ledger.rows import Row, row_from
 from aichats.runs.model import run_id, slot_text
-from aichats.runs.queue import RunMessage, read_message
+from aichats.runs.queue_messages import RunMessage, read_message
 from tests.support.automations import automation, scheduled, sweep_part
 from tests.support.crashing import FaultyAws, World
 from tests.support.fakes import FakeSecretsManager, FakeSqs, Json

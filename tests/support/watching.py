@@ -8,7 +8,8 @@ from aichats.http import Headers
 from aichats.http.answers import ProviderAnswer
 from aichats.runs.action import Action
 from aichats.runs.ledger.rows import Row
-from aichats.runs.queue import Queue, WatchMessage, read_message
+from aichats.runs.queue import Queue
+from aichats.runs.queue_messages import WatchMessage, read_message
 from aichats.runs.reply_watch import ReplyWatch, first_watch
 from aichats.whop.chats import WhopChat, read_chat
 from tests.support.actions import whop_create_chat

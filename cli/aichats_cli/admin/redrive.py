@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 from aichats.aws.sqs import BATCH_MESSAGES
-from aichats.runs.queue import UnreadableMessageError, read_message
+from aichats.runs.queue_messages import UnreadableMessageError, read_message
 from aichats.subscriptions.delivery_queue import read_delivery_message
 from aichats_cli.output import Format
 

@@ -25,7 +25,8 @@ from aichats.runs.messages import MessageHandler
 from aichats.runs.perform import Performer
 from aichats.runs.providers.connected import connect
 from aichats.runs.providers.marks import preparation
-from aichats.runs.queue import EventMessage, JobMessage, Queue, WatchMessage
+from aichats.runs.queue import Queue
+from aichats.runs.queue_messages import EventMessage, JobMessage, WatchMessage
 from aichats.settings import (
     BudgetSettings,
     EventSettings,

@@ -48,6 +48,7 @@ Truth = BeforeValidator(_truth)
 
 # The minimum length makes pydantic reject half a surrogate pair, which can't be encoded, before the bytes are counted.
 type MessageText = Annotated[str, Field(min_length=1), AfterValidator(_bounded_message)]
+type RunId = Annotated[str, Field(pattern=r"^[a-z2-7]{32}$")]
 
 
 @dataclass(frozen=True)

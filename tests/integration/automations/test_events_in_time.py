@@ -16,7 +16,8 @@ from aichats.http.deadline import time_limit
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.messages import RUNS_SECONDS
 from aichats.runs.model import run_id
-from aichats.runs.queue import EVENT_BYTES, EventMessage, QueueError, read_message
+from aichats.runs.queue import EVENT_BYTES, QueueError
+from aichats.runs.queue_messages import EventMessage, read_message
 from aichats.whop.webhooks import parse_event
 from tests.support.automations import listening
 from tests.support.fakes import Json, Sent, aws_error

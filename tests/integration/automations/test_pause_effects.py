@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from aichats.aws.observability import metrics
-from aichats.runs.queue import EventMessage, GroupMessage
+from aichats.runs.queue_messages import EventMessage, GroupMessage
 from aichats.schedules.pauses import Pauses, PauseWindow
 from tests.support.automations import listening, reconcile, scheduled
 from tests.support.fakes import Json, aws_error

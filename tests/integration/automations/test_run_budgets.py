@@ -14,7 +14,7 @@ from aichats.automations.run_budgets import add_within_budgets
 from aichats.automations.run_factory import of_event, slot_of
 from aichats.aws.errors import NoResponseError, ResponseError
 from aichats.http.deadline import time_limit
-from aichats.runs.queue import EventMessage
+from aichats.runs.queue_messages import EventMessage
 from tests.support.automations import listening
 from tests.support.budgets import BudgetedStack, listener
 from tests.support.crashing import Crash, World

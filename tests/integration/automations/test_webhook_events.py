@@ -13,7 +13,7 @@ from aichats.automations.table import AutomationTable
 from aichats.automations.webhook_events import Budgets
 from aichats.aws.errors import NoResponseError
 from aichats.runs.model import run_id
-from aichats.runs.queue import EventMessage
+from aichats.runs.queue_messages import EventMessage, read_message
 from aichats.whop.webhooks import WebhookEvent
 from tests.support.automations import CRON, listening
 from tests.support.crashing import Crash, World
@@ -217,7 +217,9 @@ def test_a_filter_and_the_texts_after_it_share_one_budget(stack: StackInMemory) 
 
     assert len(stack.handle(event())) == 1
     [deferred] = [sent for sent in stack.sqs.sent if '"event"' in sent.body]
-    stack.app.messages.render(EventMessage.model_validate_json(deferred.body))
+    message = read_message(deferred.body)
+    assert isinstance(message, EventMessage)
+    stack.app.messages.render(message)
     assert {row.run.automation: row.status for row in stack.runs} == {
         "one": "failed",
         "two": "pending",

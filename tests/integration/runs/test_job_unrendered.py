@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 
 from aichats.runs.model import run_id
-from aichats.runs.queue import JobMessage
+from aichats.runs.queue_messages import JobMessage
 from tests.support.automations import listening
 from tests.support.bulk import BulkBench
 from tests.support.fakes import Json

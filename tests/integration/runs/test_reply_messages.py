@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from aichats.runs.action import ABRIDGED
-from aichats.runs.queue import RunMessage, WatchMessage
+from aichats.runs.queue_messages import RunMessage, WatchMessage, body_of
 from aichats.runs.reply_watch import FIRST_LOOK, first_watch
 from tests.support.automations import scheduled
 from tests.support.bulk import BulkBench
@@ -45,7 +45,7 @@ class ReplyBench(BulkBench):
         """Store a run that is due. Return its message."""
         run = make_run(target=target)
         self.app.ledger.add([run], lambda _: self.clock.now)
-        return RunMessage(run_id=run.run_id).model_dump_json()
+        return body_of(RunMessage(run_id=run.run_id))
 
 
 @pytest.fixture

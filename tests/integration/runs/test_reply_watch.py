@@ -24,7 +24,8 @@ from aichats.errors import (
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.replies import store_result
 from aichats.runs.ledger.rows import Row
-from aichats.runs.queue import QueueError, WatchMessage, read_message
+from aichats.runs.queue import QueueError
+from aichats.runs.queue_messages import WatchMessage, read_message
 from aichats.runs.reply_watch import EXTRA_TIME, first_watch
 from aichats.whop.chats import WhopChat
 from tests.support.fakes import aws_error, ok

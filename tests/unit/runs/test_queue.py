@@ -1,7 +1,6 @@
 """Messages of the run queue."""
 
 from collections.abc import Callable
-from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -10,18 +9,14 @@ import pytest
 from aichats.aws.errors import NoResponseError
 from aichats.aws.sqs import BATCH_BYTES
 from aichats.runs.model import Run
-from aichats.runs.queue import (
-    EVENT_BYTES,
-    Due,
+from aichats.runs.queue import EVENT_BYTES, Due, Queue, QueueError, fits
+from aichats.runs.queue_messages import (
     EventMessage,
     GroupMessage,
     JobMessage,
-    Queue,
-    QueueError,
     RunMessage,
     UnreadableMessageError,
     WatchMessage,
-    fits,
     read_message,
 )
 from aichats.runs.reply_watch import first_watch
@@ -337,4 +332,4 @@ def test_a_client_that_cannot_be_created_counts_as_an_sqs_that_is_away() -> None
         raise NoResponseError("You must specify a region.")
 
     with pytest.raises(QueueError, match=r"SQS did not accept 1 of 1 messages: You must specify a region"):
-        replace(queue(FakeSqs()), client=client).send([due(RUN)])
+        Queue(client, "https://runs", "https://slow-runs", "https://dead-letters").send([due(RUN)])

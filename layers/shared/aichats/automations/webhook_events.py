@@ -26,7 +26,8 @@ from aichats.http.deadline import remaining
 from aichats.runs.dispatch import Dispatcher
 from aichats.runs.ledger.events import KeptEvent
 from aichats.runs.ledger.ledger import Ledger
-from aichats.runs.queue import EventMessage, QueueError, fits
+from aichats.runs.queue import QueueError, fits
+from aichats.runs.queue_messages import EventMessage
 from aichats.templates.budget import BUDGET
 from aichats.templates.render import Evaluator, texts
 

@@ -14,7 +14,7 @@ from aichats.runs.ledger.row_changes import LedgerConflictError
 from aichats.runs.ledger.rows import Row
 from aichats.runs.ledger.texts import TextExpiredError
 from aichats.runs.messages import RUNS_SECONDS
-from aichats.runs.queue import JobMessage
+from aichats.runs.queue_messages import JobMessage
 from aichats.runs.replay import NotReplayableError, Replays, ReplayTerms
 
 CLOCK_STEP = timedelta(milliseconds=1)
@@ -61,7 +61,7 @@ class JobParts:
         self.dispatcher.enqueue_stored(*opened)
         handled, done = message.handled + len(results), message.done + sum(results)
         if handled < len(run_ids):
-            self.dispatcher.queue.send_job(message.model_copy(update={"handled": handled, "done": done}))
+            self.dispatcher.queue.send_job(message._replace(handled=handled, done=done))
             return
         result = PartResult(done=done, left=handled - done)
         self.jobs.record(job, message.part, result)

@@ -1,26 +1,23 @@
 """Handles the messages of the run queues: runs, groups of runs, webhook events, parts of jobs, and looks at chats."""
 
+from __future__ import annotations
+
 import contextvars
 import math
-from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
-from datetime import timedelta
-from typing import Any
+from typing import TYPE_CHECKING
 
 from aichats.aws.observability import Contained, count, logger
 from aichats.http.deadline import remaining
-from aichats.runs.dispatch import Dispatcher
-from aichats.runs.queue import (
-    EventMessage,
-    GroupMessage,
-    JobMessage,
-    QueueError,
-    RunMessage,
-    UnreadableMessageError,
-    WatchMessage,
-    read_message,
-)
+from aichats.runs.queue import QueueError, run_id_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+    from datetime import timedelta
+    from typing import Any
+
+    from aichats.runs.dispatch import Dispatcher
+    from aichats.runs.queue_messages import EventMessage, GroupMessage, JobMessage, WatchMessage
 
 RUNS_SECONDS = 40.0
 """The time that is reserved for the runs of a batch. Events and jobs come before the runs if more time is left."""
@@ -29,20 +26,26 @@ type Records = Sequence[Mapping[str, Any]]
 """Messages as SQS sends them to a function."""
 
 
-@dataclass(frozen=True)
 class MessageHandler:
-    """Handles messages of the run queues.
+    """Handles messages of the run queues."""
 
-    Args:
-        render: renders and queues the runs of an automation for a webhook event.
-        perform_part: performs a part of a job.
-        look: looks at the chat of a run, for the agent's reply.
-    """
+    def __init__(
+        self,
+        dispatcher: Dispatcher,
+        render: Callable[[EventMessage], None],
+        perform_part: Callable[[JobMessage], None],
+        look: Callable[[WatchMessage], None],
+    ) -> None:
+        """Return a handler.
 
-    dispatcher: Dispatcher
-    render: Callable[[EventMessage], None]
-    perform_part: Callable[[JobMessage], None]
-    look: Callable[[WatchMessage], None]
+        Args:
+            dispatcher: performs the runs.
+            render: renders and queues the runs of an automation for a webhook event.
+            perform_part: performs a part of a job.
+            look: looks at the chat of a run, for the agent's reply.
+        """
+        self.dispatcher = dispatcher
+        self.render, self.perform_part, self.look = render, perform_part, look
 
     def handle(self, records: Records, lease: timedelta) -> dict[str, list[dict[str, str]]]:
         """Handle a batch of messages.
@@ -60,30 +63,45 @@ class MessageHandler:
         watches: dict[str, WatchMessage] = {}
         for record in records:
             identifier, body = record["messageId"], record["body"]
-            try:
-                message = read_message(body)
-            except UnreadableMessageError as error:
-                failed += self._bury(identifier, body, str(error))
-                continue
-            match message:
-                case RunMessage(run_id=run_id):
-                    runs[identifier] = run_id
-                case WatchMessage() as watch:
-                    watches[identifier] = watch
-                case GroupMessage() | EventMessage() | JobMessage() as other:
-                    failed += self._handle_first(identifier, other)
+            if (run_id := run_id_of(body)) is not None:
+                runs[identifier] = run_id
+            else:
+                failed += self._read(identifier, body, runs, watches)
         failed += self._perform_and_look(runs, watches, lease)
         return {"batchItemFailures": [{"itemIdentifier": identifier} for identifier in failed]}
 
-    def _handle_first(self, identifier: str, message: GroupMessage | EventMessage | JobMessage) -> list[str]:
-        """Handle a message before the runs. Return the message's id if SQS must deliver it again."""
+    def _read(self, identifier: str, body: str, runs: dict[str, str], watches: dict[str, WatchMessage]) -> list[str]:
+        """Read a message. Add its run or watch to the others of the batch, and handle all else.
+
+        Returns:
+            The message's id if SQS must deliver the message again.
+        """
+        from aichats.runs.queue_messages import (
+            EventMessage,
+            GroupMessage,
+            JobMessage,
+            RunMessage,
+            UnreadableMessageError,
+            WatchMessage,
+            read_message,
+        )
+
+        try:
+            message = read_message(body)
+        except UnreadableMessageError as error:
+            return self._bury(identifier, body, str(error))
         match message:
+            case RunMessage(run_id):
+                runs[identifier] = run_id
+            case WatchMessage() as watch:
+                watches[identifier] = watch
             case GroupMessage() as group:
                 return self._expand(identifier, group)
             case EventMessage() as event:
                 return self._render(identifier, event)
             case JobMessage() as part:
                 return self._perform_part(identifier, part)
+        return []
 
     def _perform_and_look(
         self, runs: Mapping[str, str], watches: Mapping[str, WatchMessage], lease: timedelta

@@ -12,32 +12,26 @@ A job message names a part of a job, which replays or cancels many runs.
 A watch message names a run whose chat waits for the agent's reply.
 """
 
+from __future__ import annotations
+
 import json
 import math
-from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from itertools import batched
-from typing import Annotated, Any, Literal
-
-from pydantic import (
-    AwareDatetime,
-    BaseModel,
-    ConfigDict,
-    Discriminator,
-    Field,
-    JsonValue,
-    Tag,
-    TypeAdapter,
-    ValidationError,
-)
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aichats.aws import sqs
-from aichats.aws.sqs import BATCH_MESSAGES, SQS
+from aichats.aws.sqs import BATCH_MESSAGES
 from aichats.errors import AichatsError
 from aichats.runs.ledger.times import utc_now
-from aichats.runs.model import Run
-from aichats.validation import message_of
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+    from datetime import datetime
+
+    from aichats.aws.sqs import SQS
+    from aichats.runs.model import Run
+    from aichats.runs.queue_messages import EventMessage, GroupMessage, JobMessage, Message, WatchMessage
 
 MAX_DELAY = timedelta(minutes=15)
 """The maximum delay of a message in SQS."""
@@ -47,121 +41,31 @@ NAMES = 500
 """The maximum number of automations in an event message. A name has at most 67 bytes."""
 GROUP = 100
 """The maximum number of runs in a group message. To send their messages takes ten calls to SQS."""
-
-type RunId = Annotated[str, Field(pattern=r"^[a-z2-7]{32}$")]
-
-
-class _Form(BaseModel):
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    version: Literal[1] = 1
-
-
-class RunMessage(_Form):
-    """A run to perform."""
-
-    run_id: RunId
-
-
-class GroupMessage(_Form):
-    """A group of runs. Each run of the group gets its own message.
-
-    A lost or duplicate group is harmless, because its runs are open in the ledger and each is performed once.
-    """
-
-    kind: Literal["group"] = "group"
-    slow: bool
-    """True if the runs belong to the slow queue."""
-    sent_at: AwareDatetime
-    runs: Annotated[tuple[tuple[RunId, Annotated[int, Field(ge=0)]], ...], Field(min_length=1, max_length=GROUP)]
-    """The id of each run, and the seconds from ``sent_at`` until the run is due."""
-
-
-class EventMessage(_Form):
-    """Automations to render for a webhook event.
-
-    A duplicate message is harmless, because a run has the same id each time it is rendered.
-    """
-
-    kind: Literal["event"] = "event"
-    webhook_id: str
-    event: dict[str, JsonValue]
-    automations: Annotated[tuple[str, ...], Field(min_length=1)]
-
-
-class JobMessage(_Form):
-    """A part of a job, or the rest of a part whose time ended.
-
-    A duplicate message is harmless, because the job replays or cancels each run once.
-    """
-
-    kind: Literal["job"] = "job"
-    job_id: RunId
-    part: Annotated[int, Field(ge=0)]
-    handled: Annotated[int, Field(ge=0)] = 0
-    """The number of runs at the beginning of the part that earlier messages have handled."""
-    done: Annotated[int, Field(ge=0)] = 0
-    """The number of these runs that are as the job wants them."""
-
-
-class WatchMessage(_Form):
-    """A run whose chat aichats looks at, until the agent has replied.
-
-    A duplicate message is harmless, because the first result of a watch is stored, and a watch with a result ends.
-    """
-
-    kind: Literal["watch"] = "watch"
-    run_id: RunId
-    looks: Annotated[int, Field(ge=0)] = 0
-    """The number of looks before this one."""
-    began_at: AwareDatetime
-
-
-def _kind(body: object) -> str:
-    """Return the kind of a message. A message for one run does not contain its kind."""
-    return str(body.get("kind", "run")) if isinstance(body, dict) else "run"
-
-
-type AnyMessage = Annotated[
-    Annotated[RunMessage, Tag("run")]
-    | Annotated[GroupMessage, Tag("group")]
-    | Annotated[EventMessage, Tag("event")]
-    | Annotated[JobMessage, Tag("job")]
-    | Annotated[WatchMessage, Tag("watch")],
-    Discriminator(_kind),
-]
-_MESSAGE: TypeAdapter[RunMessage | GroupMessage | EventMessage | JobMessage | WatchMessage] = TypeAdapter(AnyMessage)
-
-
-class UnreadableMessageError(AichatsError):
-    """This version of the code can't read a message."""
+RUN_ID_LENGTH = 32
+RUN_ID_CHARACTERS = frozenset("abcdefghijklmnopqrstuvwxyz234567")
+BEFORE_RUN_ID, AFTER_RUN_ID = '{"version":1,"run_id":"', '"}'
+"""The parts of the body of a message for one run."""
 
 
 class QueueError(AichatsError):
     """SQS did not accept some messages. Their runs are in the ledger, and ``sweep_runs`` sends new messages."""
 
 
-def read_message(body: str) -> RunMessage | GroupMessage | EventMessage | JobMessage | WatchMessage:
-    """Return the message in a body.
+def is_run_id(text: str) -> bool:
+    """Return whether a text is the id of a run."""
+    return len(text) == RUN_ID_LENGTH and RUN_ID_CHARACTERS.issuperset(text)
 
-    Raises:
-        UnreadableMessageError: the body isn't a message of aichats. The error names the fields and the reasons.
+
+def run_id_of(body: str) -> str | None:
+    """Return the id of the run in the body of a message, as :class:`Queue` writes it; ``None`` for any other body.
+
+    Most messages are for one run. With this function, performing them needs none of the modules that read messages.
     """
-    try:
-        return _MESSAGE.validate_json(body)
-    except ValidationError as error:
-        details = error.errors(include_url=False)
-        problems = "; ".join(f"{_place(detail['loc'])}: {message_of(detail)}" for detail in details)
-        raise UnreadableMessageError(problems) from None
+    run_id = body.removeprefix(BEFORE_RUN_ID).removesuffix(AFTER_RUN_ID)
+    return run_id if is_run_id(run_id) and body == f"{BEFORE_RUN_ID}{run_id}{AFTER_RUN_ID}" else None
 
 
-def _place(path: Sequence[int | str]) -> str:
-    """Return the path of an invalid field, without its first step, which is the message's kind."""
-    return ".".join(map(str, path[1:])) or "body"
-
-
-@dataclass(frozen=True)
-class Due:
+class Due(NamedTuple):
     """A run that needs a message.
 
     Attributes:
@@ -174,23 +78,33 @@ class Due:
     delay: timedelta
 
     @classmethod
-    def of(cls, run: Run, delay: timedelta) -> "Due":
+    def of(cls, run: Run, delay: timedelta) -> Due:
         """Return a run that is due after a delay."""
         return cls(run.run_id, run.slow, delay)
 
 
-@dataclass(frozen=True)
 class Queue:
-    """The run queues, and the queue of unreadable messages.
+    """The run queues, and the queue of unreadable messages."""
 
-    ``client`` creates the client when the first message is sent, because a run that succeeds sends no message.
-    """
+    def __init__(
+        self,
+        client: Callable[[], SQS],
+        url: str,
+        slow_url: str,
+        dead_letter_url: str,
+        clock: Callable[[], datetime] = utc_now,
+    ) -> None:
+        """Return the queues.
 
-    client: Callable[[], SQS]
-    url: str
-    slow_url: str
-    dead_letter_url: str
-    clock: Callable[[], datetime] = utc_now
+        Args:
+            client: creates the client when the first message is sent, because a run that succeeds sends no message.
+            url: the queue of most runs.
+            slow_url: the queue of the runs whose provider takes minutes.
+            dead_letter_url: the queue of unreadable messages.
+            clock: returns the current time.
+        """
+        self.client, self.clock = client, clock
+        self.url, self.slow_url, self.dead_letter_url = url, slow_url, dead_letter_url
 
     def send(self, runs: Sequence[Due]) -> None:
         """Send a message for each of up to ten runs, and groups for more runs. If some messages fail, send the others.
@@ -210,7 +124,7 @@ class Queue:
             QueueError: SQS did not accept some messages in two attempts.
         """
         fast, slow = [
-            [_message(RunMessage(run_id=run.run_id), run.delay) for run in runs if run.slow == slow]
+            [_entry(f"{BEFORE_RUN_ID}{run.run_id}{AFTER_RUN_ID}", run.delay) for run in runs if run.slow == slow]
             for slow in (False, True)
         ]
         self._send_all({self.url: fast, self.slow_url: slow})
@@ -232,8 +146,7 @@ class Queue:
             QueueError: SQS did not accept some messages.
         """
         parts = batched(message.automations, 1 if apart else NAMES, strict=False)
-        messages = [message.model_copy(update={"automations": part}) for part in parts]
-        self._send_all({self.url: [_message(part, timedelta(0)) for part in messages]})
+        self._send_all({self.url: [_message(message._replace(automations=part), timedelta(0)) for part in parts]})
 
     def send_job(self, *messages: JobMessage) -> None:
         """Send messages for parts of jobs.
@@ -265,6 +178,8 @@ class Queue:
         self._send_all({self.dead_letter_url: [{"MessageBody": body, "MessageAttributes": attributes}]})
 
     def _group(self, runs: Sequence[Due]) -> dict[str, Any]:
+        from aichats.runs.queue_messages import GroupMessage
+
         ids = tuple((run.run_id, _seconds(run.delay)) for run in runs)
         group = GroupMessage(slow=runs[0].slow, sent_at=self.clock(), runs=ids)
         # The group arrives when its first run is due, so that no message must be delayed again.
@@ -287,13 +202,20 @@ def fits(event: Mapping[str, Any]) -> bool:
 
     The message adds a level to the event's JSON, and JSON with too many levels can't be read.
     """
-    if len(_json(event)) > EVENT_BYTES:
+    from aichats.runs.queue_messages import EventMessage, UnreadableMessageError, body_of, read_message
+
+    if len(as_json(event)) > EVENT_BYTES:
         return False
     try:
-        read_message(_json({"kind": "event", "webhook_id": "", "event": event, "automations": [""]}))
+        read_message(body_of(EventMessage(webhook_id="", event=event, automations=[""])))
     except UnreadableMessageError:
         return False
     return True
+
+
+def as_json(value: Mapping[str, Any]) -> str:
+    """Return ASCII JSON, because SQS does not accept every character."""
+    return json.dumps(value, separators=(",", ":"))
 
 
 def _groups(runs: Sequence[Due]) -> Iterator[Sequence[Due]]:
@@ -307,10 +229,11 @@ def _seconds(delay: timedelta) -> int:
     return max(0, math.ceil(delay.total_seconds()))
 
 
-def _message(form: BaseModel, delay: timedelta) -> dict[str, Any]:
-    return {"MessageBody": _json(form.model_dump(mode="json")), "DelaySeconds": _seconds(min(delay, MAX_DELAY))}
+def _message(message: Message, delay: timedelta) -> dict[str, Any]:
+    from aichats.runs.queue_messages import body_of
+
+    return _entry(body_of(message), delay)
 
 
-def _json(value: Mapping[str, Any]) -> str:
-    """Return ASCII JSON, because SQS does not accept every character."""
-    return json.dumps(value, separators=(",", ":"))
+def _entry(body: str, delay: timedelta) -> dict[str, Any]:
+    return {"MessageBody": body, "DelaySeconds": _seconds(min(delay, MAX_DELAY))}

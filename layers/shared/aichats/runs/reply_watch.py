@@ -24,7 +24,8 @@ from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.replies import as_utc, note_sent_look, replied, sent_looks, store_result
 from aichats.runs.ledger.rows import Row
 from aichats.runs.ledger.times import to_text
-from aichats.runs.queue import MAX_DELAY, Queue, WatchMessage
+from aichats.runs.queue import MAX_DELAY, Queue
+from aichats.runs.queue_messages import WatchMessage
 from aichats.whop.chats import WhopChat
 
 FIRST_LOOK = timedelta(seconds=15)
@@ -115,7 +116,7 @@ class ReplyWatch:
         # A wait that Whop names comes first, so that the looks of a fan-out that it rejected don't all come at its end.
         named = (wait_named_by(error) if error else None) or timedelta(0)
         pause = min(named + self._pause(message.looks + 1), max(left, timedelta(seconds=1)))
-        following = message.model_copy(update={"looks": message.looks + 1})
+        following = message._replace(looks=message.looks + 1)
         self.queue.send_watch(following, min(pause, MAX_DELAY))
         # Noted after it was sent, so that a process that dies in between causes a second watch, and never none.
         note_sent_look(self.ledger.items, message.run_id, following.looks, self.ledger.clock())

@@ -26,7 +26,8 @@ from aichats.aws import sqs
 from aichats.aws.sqs import SQS
 from aichats.events.model import SentEvent
 from aichats.runs.ledger.times import to_text
-from aichats.runs.queue import MAX_DELAY, QueueError, UnreadableMessageError
+from aichats.runs.queue import MAX_DELAY, QueueError
+from aichats.runs.queue_messages import UnreadableMessageError
 from aichats.subscriptions.row import identity_of
 
 NO_DELAY = timedelta(0)

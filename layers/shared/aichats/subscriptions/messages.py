@@ -5,7 +5,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from aichats.aws.observability import Contained, logger
-from aichats.runs.queue import UnreadableMessageError
+from aichats.runs.queue_messages import UnreadableMessageError
 from aichats.subscriptions.deliver import Deliverer
 from aichats.subscriptions.delivery_queue import (
     DeliveryMessage,

@@ -11,7 +11,7 @@ from aichats.http.deadline import time_limit
 from aichats.runs.ledger.jobs import JOB_RUNS
 from aichats.runs.ledger.reads import Reads
 from aichats.runs.ledger.rows import LANES
-from aichats.runs.queue import JobMessage, read_message
+from aichats.runs.queue_messages import JobMessage, read_message
 from tests.support.bulk import FAILED, BulkBench
 from tests.support.crashing import Crash
 from tests.support.fakes import Json, aws_error

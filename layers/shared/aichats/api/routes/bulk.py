@@ -15,9 +15,10 @@ from aichats.api.run_filters import RunConditions
 from aichats.api.starting import bind_key, id_of, reserve_key, retry_with_key
 from aichats.aws.errors import AwsError
 from aichats.http.deadline import remaining
-from aichats.models import OrElse, Request
+from aichats.models import OrElse, Request, RunId
 from aichats.runs.ledger.jobs import JOB_RUNS, Job, Verb
-from aichats.runs.queue import JobMessage, QueueError, RunId
+from aichats.runs.queue import QueueError
+from aichats.runs.queue_messages import JobMessage
 
 SEARCHED_RUNS = 1000
 """The number of runs in a page of the search. A query of the history reads as many, so a smaller page wastes reads."""

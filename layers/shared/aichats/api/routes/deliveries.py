@@ -18,9 +18,9 @@ from aichats.aws.observability import Contained, logger
 from aichats.errors import InputError
 from aichats.events.model import SentEvent, event_id
 from aichats.http.receiver import ReceiverError
-from aichats.models import Request
+from aichats.models import Request, RunId
 from aichats.runs.ledger.times import from_text
-from aichats.runs.queue import QueueError, RunId
+from aichats.runs.queue import QueueError
 from aichats.subscriptions.deliveries import KEEP_DELIVERIES, Delivery, DeliveryStatus
 from aichats.subscriptions.delivery_queue import RedeliveryMessage
 from aichats.subscriptions.model import TEST_EVENT, EventPattern

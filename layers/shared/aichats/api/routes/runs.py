@@ -18,14 +18,13 @@ from aichats.api.run_view import RunDetails, RunView, details, view
 from aichats.api.starting import accept, check_not_paused, new_run, reserve_key
 from aichats.errors import InputError
 from aichats.http.deadline import remaining
-from aichats.models import OrElse, Request, WholeNumber
+from aichats.models import OrElse, Request, RunId, WholeNumber
 from aichats.runs.action import Action
 from aichats.runs.ledger.filters import RunFilter
 from aichats.runs.ledger.row_changes import LedgerConflictError
 from aichats.runs.ledger.rows import EndStatus, OpenStatus, Row, RunStatus
 from aichats.runs.ledger.texts import TextExpiredError
 from aichats.runs.model import Work
-from aichats.runs.queue import RunId
 from aichats.runs.replay import TEXT_EXPIRED, NotReplayableError, ReplayTerms
 
 MAX_READS = 10

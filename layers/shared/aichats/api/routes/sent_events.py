@@ -11,8 +11,7 @@ from aichats.api.run_filters import WindowTime
 from aichats.errors import InputError
 from aichats.events.feed import FINAL_AFTER, EventFeed, FeedPosition
 from aichats.events.model import SentEvent
-from aichats.models import Request, WholeNumber
-from aichats.runs.queue import RunId
+from aichats.models import Request, RunId, WholeNumber
 from aichats.subscriptions.model import known_pattern, selects
 
 DEFAULT_SPAN = timedelta(hours=24)
