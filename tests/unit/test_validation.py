@@ -15,7 +15,7 @@ from aichats.api.routes.mutes import SetPreference
 from aichats.api.routes.runs import ListRuns, StartRuns
 from aichats.automations.model import Automation
 from aichats.errors import InputError
-from aichats.runs.model import ScheduleEvent, ScheduleTick
+from aichats.runs.schedule_models import ScheduleEvent, ScheduleTick
 from aichats.validation import MAX_FIELD_CHARACTERS, MAX_PROBLEMS, parse, parse_json
 from aichats.whop.webhooks import WebhookEvent
 

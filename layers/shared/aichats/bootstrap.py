@@ -242,7 +242,7 @@ class Application:
 
         limit = self.settings.max_message_bytes
         table, factory = (lambda: self.automation_table), (lambda: self.run_factory)
-        return ScheduleEvents(self.ledger, self.dispatcher, self.api_version, limit, table, factory)
+        return ScheduleEvents(self.ledger, self.dispatcher, self.api_version, limit, store=table, run_factory=factory)
 
     @cached_property
     def webhook_events(self) -> WebhookEvents:

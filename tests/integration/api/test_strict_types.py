@@ -3,7 +3,7 @@
 import pytest
 
 from aichats.errors import InputError
-from aichats.runs.model import ScheduleEvent, ScheduleTick
+from aichats.runs.schedule_models import ScheduleEvent, ScheduleTick
 from aichats.validation import parse_strictly
 from tests.support.automations import listening, scheduled
 from tests.support.fakes import Json, ScriptedTransport, page

@@ -17,7 +17,8 @@ from aichats.bootstrap import Application
 from aichats.errors import InputError
 from aichats.events.log import BY_TIME
 from aichats.runs.ledger.jobs import Job
-from aichats.runs.model import Run, ScheduleEvent, ScheduleTick
+from aichats.runs.model import Run
+from aichats.runs.schedule_models import ScheduleEvent, ScheduleTick
 from aichats.subscriptions.model import Subscription
 from aichats.validation import parse, parse_json
 from aichats.whop.oauth import OAuthClient

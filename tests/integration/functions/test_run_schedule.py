@@ -19,8 +19,9 @@ from aichats.errors import InputError, SecretError
 from aichats.http import retry
 from aichats.http.deadline import remaining
 from aichats.runs.ledger.rows import Row
-from aichats.runs.model import Run, ScheduleEvent, scheduled_runs
+from aichats.runs.model import Run, scheduled_runs
 from aichats.runs.providers.marks import key_base
+from aichats.runs.schedule_models import ScheduleEvent
 from aichats.validation import parse
 from aichats.whop.credentials import WHOP_SECRET as WHOP_KIND
 from functions.run_schedule import app as run_schedule

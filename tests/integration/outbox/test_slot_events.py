@@ -12,7 +12,8 @@ from aichats.automations.run_factory import RunFactory, slot_of, store_failed
 from aichats.aws.errors import NoResponseError
 from aichats.outbox.publish import NotPublishedError
 from aichats.outbox.stream import ItemChange
-from aichats.runs.model import Run, ScheduleEvent, scheduled_runs
+from aichats.runs.model import Run, scheduled_runs
+from aichats.runs.schedule_models import ScheduleEvent
 from tests.support.automations import automation, scheduled
 from tests.support.crashing import Crash, FaultyAws, Plan, World, faulty_dynamodb
 from tests.support.fakes import FakeEventBridge, Json

@@ -17,7 +17,8 @@ from aichats.automations.run_factory import (
     of_event,
     slot_of,
 )
-from aichats.runs.model import ScheduleEvent, run_id, scheduled_runs
+from aichats.runs.model import run_id, scheduled_runs
+from aichats.runs.schedule_models import ScheduleEvent
 from aichats.templates.budget import BUDGET
 from aichats.templates.render import Evaluator, RenderError
 from aichats.validation import parse

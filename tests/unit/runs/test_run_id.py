@@ -7,7 +7,8 @@ import pytest
 from hypothesis import assume, given
 from hypothesis import strategies as st
 
-from aichats.runs.model import ScheduleEvent, run_id, scheduled_runs
+from aichats.runs.model import run_id, scheduled_runs
+from aichats.runs.schedule_models import ScheduleEvent
 
 EVENT: dict[str, Any] = {
     "automation": "weekly-revenue",

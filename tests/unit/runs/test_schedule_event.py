@@ -5,7 +5,8 @@ from typing import Any
 import pytest
 
 from aichats.errors import InputError
-from aichats.runs.model import ScheduleEvent, scheduled_runs
+from aichats.runs.model import scheduled_runs
+from aichats.runs.schedule_models import ScheduleEvent
 from aichats.validation import parse
 
 CREATE = {"type": "whop.create_chat", "message_text": "How was the week?"}

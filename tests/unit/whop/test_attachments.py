@@ -6,7 +6,7 @@ import pytest
 from pydantic import TypeAdapter
 
 from aichats.errors import InputError
-from aichats.runs.model import Work
+from aichats.runs.schedule_models import Work
 from aichats.validation import parse, parse_json
 from aichats.whop.actions import WhopCreateChat
 from aichats.whop.attachments import S3Attachment, UrlAttachment, name_of_file, to_fetch

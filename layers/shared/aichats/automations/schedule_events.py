@@ -6,19 +6,17 @@ the cold start by five percent.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import datetime, timedelta
-from functools import partial
-from itertools import takewhile
+from datetime import timedelta
 from typing import TYPE_CHECKING
 
 from aichats.aws.observability import count, logger, measure_seconds
-from aichats.runs.model import Run, ScheduleEvent, ScheduleTick, scheduled_runs
+from aichats.runs.model import scheduled_runs
+from aichats.runs.schedule_event import TickWithWork, read_schedule_event
 from aichats.schedules.pauses import Pauses
-from aichats.validation import parse_strictly
 
 if TYPE_CHECKING:
     from collections.abc import Callable
+    from datetime import datetime
 
     from aichats.automations.row import AutomationRow
     from aichats.automations.run_factory import RunFactory
@@ -26,22 +24,30 @@ if TYPE_CHECKING:
     from aichats.runs.action import Action
     from aichats.runs.dispatch import Add, Dispatcher
     from aichats.runs.ledger.ledger import Ledger
+    from aichats.runs.model import Run
+    from aichats.runs.schedule_event import Tick
 
 NO_PAUSES = Pauses()
 MAX_DEVIATION = timedelta(minutes=1)
 """The maximum difference between the time in an event and its slot. EventBridge Scheduler works in whole minutes."""
 
 
-@dataclass(frozen=True)
 class ScheduleEvents:
     """Handles the events of schedules."""
 
-    ledger: Ledger
-    dispatcher: Dispatcher
-    api_version: Callable[[Action], str | None]
-    max_message_bytes: int
-    store: Callable[[], AutomationTable]
-    run_factory: Callable[[], RunFactory]
+    def __init__(
+        self,
+        ledger: Ledger,
+        dispatcher: Dispatcher,
+        api_version: Callable[[Action], str | None],
+        max_message_bytes: int,
+        *,
+        store: Callable[[], AutomationTable],
+        run_factory: Callable[[], RunFactory],
+    ) -> None:
+        """Return a handler. ``store`` and ``run_factory`` are called when an event names an automation."""
+        self.ledger, self.dispatcher, self.api_version = ledger, dispatcher, api_version
+        self.max_message_bytes, self.store, self.run_factory = max_message_bytes, store, run_factory
 
     def handle(self, event: object, lease: timedelta) -> list[dict[str, str | None]]:
         """Perform a single run here. Send several runs, or a slow one, to the queues.
@@ -78,16 +84,14 @@ class ScheduleEvents:
 
     def _read(self, event: object) -> tuple[list[Run], Add | None]:
         """Return the runs of an event, and the function that stores them; ``None`` if there is no budget."""
-        if isinstance(event, dict) and event.keys() & {"action", "targets"}:
-            whole = parse_strictly(ScheduleEvent, event, max_message_bytes=self.max_message_bytes)
-            self._measure_lateness(whole)
-            is_paused = self._is_paused(whole, whole.scheduled_time)
-            return ([] if is_paused else scheduled_runs(whole, self.api_version(whole.action))), None
-        tick = parse_strictly(ScheduleTick, event)
+        tick = read_schedule_event(event, self.max_message_bytes)
         self._measure_lateness(tick)
+        if isinstance(tick, TickWithWork):
+            is_paused = self._is_paused(tick, tick.scheduled_time)
+            return ([] if is_paused else scheduled_runs(tick, self.api_version(tick.action))), None
         return self._runs_of_automation(tick)
 
-    def _runs_of_automation(self, tick: ScheduleTick) -> tuple[list[Run], Add | None]:
+    def _runs_of_automation(self, tick: Tick) -> tuple[list[Run], Add | None]:
         from aichats.automations.overlap import runs_without_overlap
         from aichats.automations.run_factory import slot_of, store_failed
 
@@ -110,11 +114,13 @@ class ScheduleEvents:
         """Return the function that stores the runs of an automation within its budget; ``None`` if it has none."""
         if row.automation.budget is None or row.automation.budget.runs is None:
             return None
+        from functools import partial
+
         from aichats.automations.run_budgets import add_within_budgets
 
         return partial(add_within_budgets, self.ledger, [row])
 
-    def _is_paused(self, tick: ScheduleTick, slot: datetime, pauses: Pauses = NO_PAUSES) -> bool:
+    def _is_paused(self, tick: Tick, slot: datetime, pauses: Pauses = NO_PAUSES) -> bool:
         """Return whether a slot is inside a pause of the stack or of its automation. If so, log and count it."""
         stack = self.dispatcher.stack_pause.pauses(self.ledger.clock())
         window = stack.at(slot) or pauses.at(slot)
@@ -124,12 +130,14 @@ class ScheduleEvents:
             logger.info("slot skipped: paused", extra=fields)
         return window is not None
 
-    def _measure_lateness(self, tick: ScheduleTick) -> None:
+    def _measure_lateness(self, tick: Tick) -> None:
         """Measure the lateness of an event, which the metrics of EventBridge Scheduler do not report."""
         measure_seconds("Lateness", (self.ledger.clock() - tick.scheduled_time).total_seconds())
 
 
 def _nearest_slot(row: AutomationRow, time: datetime) -> datetime | None:
     """Return the slot nearest to the time in an event; ``None`` if no slot is within a minute."""
+    from itertools import takewhile
+
     slots = takewhile(lambda slot: slot < time + MAX_DEVIATION, row.possible_slots(time - MAX_DEVIATION))
     return min(slots, key=lambda slot: abs(slot - time), default=None)

@@ -1,64 +1,27 @@
-"""The model of a run, and of the events of schedules.
+"""The model of a run.
 
 The ``run_id`` is a hash of the values that identify an occurrence, so a duplicate event has the same run.
 """
 
+from __future__ import annotations
+
 import base64
 import hashlib
 import json
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Annotated, Any, Literal
+from typing import TYPE_CHECKING, Literal
 
-from pydantic import AwareDatetime, BeforeValidator, Field, ValidationInfo, field_validator
+from aichats.runs.action import Action
 
-from aichats.models import Request
-from aichats.runs.action import MAX_TARGETS, Action, check_targets
-from aichats.validation import read_time
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from aichats.runs.schedule_event import TickWithWork
+    from aichats.runs.schedule_models import ScheduleEvent
 
 type Trigger = Literal["schedule", "http", "webhook"]
-
-
-def _iso_8601(value: object) -> object:
-    try:
-        return read_time(value)
-    except ValueError:
-        raise ValueError(
-            "must be a time such as 2026-11-20T09:00:00Z; in a schedule, use <aws.scheduler.scheduled-time>, "
-            "which EventBridge Scheduler replaces"
-        ) from None
-
-
-class Work(Request):
-    """One action for one or many targets."""
-
-    action: Action
-    targets: Annotated[list[str | None], Field(min_length=1, max_length=MAX_TARGETS)]
-
-    @field_validator("targets")
-    @classmethod
-    def _targets_fit_the_action(cls, targets: list[str | None], info: ValidationInfo) -> list[str | None]:
-        if "action" in info.data:
-            check_targets(info.data["action"], targets)
-        return targets
-
-
-class ScheduleTick(Request):
-    """The event of an automation's schedule."""
-
-    automation: Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$")]
-    scheduled_time: Annotated[AwareDatetime, BeforeValidator(_iso_8601)]
-    """The slot: the time for which the schedule fired. EventBridge Scheduler sets it."""
-
-    @property
-    def slot(self) -> str:
-        """The slot as runs store it."""
-        return slot_text(self.scheduled_time)
-
-
-class ScheduleEvent(ScheduleTick, Work):
-    """The event of a schedule that you create yourself: it contains the action and the targets."""
 
 
 @dataclass(frozen=True)
@@ -98,7 +61,7 @@ def slot_text(time: datetime) -> str:
     return time.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def scheduled_runs(event: ScheduleEvent, api_version: str | None) -> list[Run]:
+def scheduled_runs(event: TickWithWork | ScheduleEvent, api_version: str | None) -> list[Run]:
     """Return one run for each target. Duplicate targets are ignored."""
     targets = dict.fromkeys(event.targets)
     return [

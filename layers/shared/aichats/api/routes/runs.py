@@ -24,8 +24,8 @@ from aichats.runs.ledger.filters import RunFilter
 from aichats.runs.ledger.row_changes import LedgerConflictError
 from aichats.runs.ledger.rows import EndStatus, OpenStatus, Row, RunStatus
 from aichats.runs.ledger.texts import TextExpiredError
-from aichats.runs.model import Work
 from aichats.runs.replay import TEXT_EXPIRED, NotReplayableError, ReplayTerms
+from aichats.runs.schedule_models import Work
 
 MAX_READS = 10
 """The maximum number of pages that are read until one of them has a run inside the window."""
