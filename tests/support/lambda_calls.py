@@ -109,6 +109,7 @@ def make_application(
     providers = connect(environment, store, whop, ledger)
     app = Application(environment, store, whop, ledger, queue, read, providers)
     app.automation_table = make_store(clock)
+    app.webhook_index = app.automation_table.webhook_index
     events = events_table()
     app.event_log, app.subscriptions = EventLog(events, clock), SubscriptionTable(events, clock)
     app.outgoing.queue = DeliveryQueue(

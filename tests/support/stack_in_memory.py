@@ -53,6 +53,7 @@ class StackInMemory:
             client: Any = FaultyAws(world, dynamodb())
             self.app.ledger = replace(self.app.ledger, client=client)
             self.app.automation_table = replace(self.app.automation_table, client=client)
+            self.app.webhook_index = self.app.automation_table.webhook_index
         app = self.app
         self.app.missed_slots = MissedSlots(
             app.automation_table, app.ledger, app.dispatcher, app.run_factory, GRACE, self.clock

@@ -17,7 +17,7 @@ from aichats.automations.model import Automation
 from aichats.errors import InputError
 from aichats.runs.schedule_models import ScheduleEvent, ScheduleTick
 from aichats.validation import MAX_FIELD_CHARACTERS, MAX_PROBLEMS, parse, parse_json
-from aichats.whop.webhooks import WebhookEvent
+from aichats.whop.event_models import WebhookEvent
 
 
 class Create(BaseModel):

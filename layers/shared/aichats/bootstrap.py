@@ -26,7 +26,6 @@ from aichats.runs.perform import Performer
 from aichats.runs.providers.connected import connect
 from aichats.runs.providers.marks import preparation
 from aichats.runs.queue import Queue
-from aichats.runs.queue_messages import EventMessage, JobMessage, WatchMessage
 from aichats.settings import (
     BudgetSettings,
     EventSettings,
@@ -53,6 +52,7 @@ if TYPE_CHECKING:
     from aichats.automations.table import AutomationTable
     from aichats.automations.unrendered_runs import UnrenderedRuns
     from aichats.automations.webhook_events import WebhookEvents
+    from aichats.automations.webhook_index import WebhookIndex
     from aichats.events.log import EventLog
     from aichats.http import BaseTransport
     from aichats.outbox.budget_events import BudgetEvents
@@ -63,6 +63,7 @@ if TYPE_CHECKING:
     from aichats.runs.ledger.jobs import Jobs
     from aichats.runs.ledger.rows import Row
     from aichats.runs.providers.provider import Provider
+    from aichats.runs.queue_messages import EventMessage, JobMessage, WatchMessage
     from aichats.runs.replay import Replayed, Replays, ReplayTerms
     from aichats.runs.stack_pause import StackPause
     from aichats.runs.stranded import StrandedRuns
@@ -211,6 +212,13 @@ class Application:
         from aichats.automations.table import AutomationTable
 
         return AutomationTable(aws_client("dynamodb"), self.settings.automations_table)
+
+    @cached_property
+    def webhook_index(self) -> WebhookIndex:
+        """The index of the event types that automations listen for."""
+        from aichats.automations.webhook_index import index_of
+
+        return index_of(aws_client("dynamodb"), self.settings.automations_table)
 
     @cached_property
     def last_runs(self) -> LastRuns:

@@ -18,7 +18,7 @@ from aichats.runs.messages import RUNS_SECONDS
 from aichats.runs.model import run_id
 from aichats.runs.queue import EVENT_BYTES, QueueError
 from aichats.runs.queue_messages import EventMessage, read_message
-from aichats.whop.webhooks import parse_event
+from aichats.whop.event_models import parse_event
 from tests.support.automations import listening
 from tests.support.fakes import Json, Sent, aws_error
 from tests.support.ledgers import LEASE, dynamodb

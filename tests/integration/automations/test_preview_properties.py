@@ -9,7 +9,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from aichats.api.app import create_api
-from aichats.whop.webhooks import WebhookEvent
+from aichats.whop.event_models import WebhookEvent
 from tests.support.fakes import Json, ai_chat
 from tests.support.lambda_calls import HttpCaller
 from tests.support.stack_in_memory import NAME, StackInMemory, payment

@@ -15,7 +15,7 @@ from aichats.runs.ledger.events import MAX_EVENT_BYTES
 from aichats.runs.ledger.rows import Row
 from aichats.runs.model import run_id
 from aichats.runs.replay import NO_TERMS, NotReplayableError, ReplayTerms
-from aichats.whop.webhooks import WebhookEvent
+from aichats.whop.event_models import WebhookEvent
 from tests.support.automations import listening, scheduled
 from tests.support.crashing import Crash, World
 from tests.support.fakes import Json

@@ -14,7 +14,7 @@ from aichats.automations.webhook_events import Budgets
 from aichats.aws.errors import NoResponseError
 from aichats.runs.model import run_id
 from aichats.runs.queue_messages import EventMessage, read_message
-from aichats.whop.webhooks import WebhookEvent
+from aichats.whop.event_models import WebhookEvent
 from tests.support.automations import CRON, listening
 from tests.support.crashing import Crash, World
 from tests.support.fakes import Json

@@ -14,7 +14,7 @@ from aichats.templates.render import (
     check_fields,
 )
 from aichats.templates.syntax import MAX_EXPRESSION_CHARACTERS, MAX_EXPRESSIONS, TemplateError
-from aichats.whop.webhooks import WebhookEvent
+from aichats.whop.event_models import WebhookEvent
 
 
 @pytest.mark.parametrize(

@@ -7,7 +7,8 @@ import pytest
 
 from aichats.http.bodies import compact_json
 from aichats.whop.event_examples import example_event
-from aichats.whop.webhooks import known_event_types, parse_event
+from aichats.whop.event_models import parse_event
+from aichats.whop.webhooks import known_event_types
 
 NOW = datetime(2026, 11, 20, 23, 30, tzinfo=timezone(timedelta(hours=1)))
 

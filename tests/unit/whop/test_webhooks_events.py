@@ -7,7 +7,8 @@ from typing import Any
 import pytest
 
 from aichats.errors import InputError
-from aichats.whop.webhooks import known_event_types, parse_event, raw_body
+from aichats.whop.event_models import parse_event
+from aichats.whop.webhooks import known_event_types, raw_body
 
 
 @pytest.mark.parametrize(

@@ -8,7 +8,8 @@ from typing import Any
 from aichats.automations.model import WebhookTrigger
 from aichats.errors import InputError
 from aichats.validation import parse
-from aichats.whop.webhooks import WebhookEvent, known_event_types
+from aichats.whop.event_models import WebhookEvent
+from aichats.whop.webhooks import known_event_types
 
 
 def given_event(trigger: WebhookTrigger, event: Mapping[str, Any], now: datetime) -> WebhookEvent:

@@ -21,7 +21,7 @@ from aichats.api.problems import CONTENT_TYPE, Problem, title_of
 from aichats.api.requests import operations_at
 from aichats.api.routes.runs import StartedRuns
 from aichats.json_types import JsonObject
-from aichats.whop.webhooks import WebhookEvent
+from aichats.whop.event_models import WebhookEvent
 
 _REF = "#/components/schemas/{model}"
 _SWAGGER_UI = "aws_lambda_powertools.event_handler.openapi.swagger_ui"

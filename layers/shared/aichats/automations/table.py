@@ -259,10 +259,16 @@ class AutomationTable:
         items = list(self._rows())
         return Contents(list(_headers(items)), {item["name"] for item in items})
 
-    def listeners(self, event_type: str) -> Iterator[AutomationRow]:
-        """Yield the automations that listen for an event type. A new automation is found after about a second."""
+    def listeners(self, event_type: str, names: Iterable[str] | None = None) -> Iterator[AutomationRow]:
+        """Yield the automations that listen for an event type. A new automation is found after about a second.
+
+        Args:
+            event_type: the type.
+            names: the result of :meth:`WebhookIndex.names`, if it is known already.
+        """
+        found = self.webhook_index.names(event_type) if names is None else names
         # The role of ``receive_webhook`` does not allow GetItem.
-        items = self._items.get_all(self.webhook_index.names(event_type), singly=False)
+        items = self._items.get_all(found, singly=False)
         return (row for row in _readable(_headers(items)) if event_type in row.event_types)
 
     @cached_property

@@ -88,13 +88,16 @@ class WebhookEvents:
     run_factory: RunFactory
     budgets: Budgets = Budgets()
 
-    def handle(self, webhook_id: str, event: Mapping[str, Any], time: datetime) -> list[str]:
+    def handle(
+        self, webhook_id: str, event: Mapping[str, Any], time: datetime, listeners: Sequence[str] | None = None
+    ) -> list[str]:
         """Start a run for each target of every automation that listens for an event.
 
         Args:
             webhook_id: the id of the event, which is the same on each delivery.
             event: the fields of the event as plain JSON values.
             time: the time of the event.
+            listeners: the result of :meth:`WebhookIndex.names` for the event's type, if it is known already.
 
         Returns:
             The ids of the runs that are in the ledger, including failed ones whose texts cannot be rendered. The runs
@@ -103,7 +106,7 @@ class WebhookEvents:
         Raises:
             QueueError: some runs are neither in the ledger nor in the queue. Whop must deliver the event again.
         """
-        rows = sorted(self.store.listeners(event["type"]), key=_rendering_work)
+        rows = sorted(self.store.listeners(event["type"], listeners), key=_rendering_work)
         if not rows:
             return []
         delivery = _Delivery(of_event(webhook_id, event, time), can_wait=fits(event), left=self.budgets.event)

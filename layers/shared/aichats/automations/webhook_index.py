@@ -1,17 +1,25 @@
 """The index of the event types that automations listen for, in the table of automations."""
 
+from __future__ import annotations
+
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from datetime import timedelta
 from functools import partial
 from threading import Event
-from typing import Any
+from typing import TYPE_CHECKING
 
-from aichats.automations.model import WebhookTrigger
-from aichats.automations.row import AutomationRow, RowHeader
 from aichats.aws.table import TRANSACTION_ITEMS, Table
 from aichats.aws.writes import ExtraWrites, succeeds
+from aichats.runs.ledger.times import utc_now
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable, Mapping, Sequence
+    from datetime import datetime
+    from typing import Any
+
+    from aichats.automations.row import AutomationRow, RowHeader
+    from aichats.aws.table import DynamoDB
 
 WEBHOOK_INDEX = "by_trigger"
 WEBHOOK_ATTRIBUTE = "webhook"
@@ -55,6 +63,8 @@ class WebhookIndex:
         Args:
             headers: all rows.
         """
+        from aichats.automations.row import AutomationRow
+
         rows = {header.name: header for header in headers}
         keys: defaultdict[str, set[str]] = defaultdict(set)
         for item in self.items.scan(IndexName=WEBHOOK_INDEX, ProjectionExpression=f"#name, #{WEBHOOK_ATTRIBUTE}"):
@@ -102,8 +112,16 @@ class WebhookIndex:
         return names
 
 
+def index_of(client: DynamoDB, table: str) -> WebhookIndex:
+    """Return the index of a table of automations. This process uses it from now on."""
+    return WebhookIndex(Table(client, table, "name"), utc_now, utc_now())
+
+
 def index_changes(old: RowHeader | None, new: AutomationRow | None) -> ExtraWrites:
     """Return the writes that change the items of an old row's event types to those of the new row."""
+    from aichats.automations.model import WebhookTrigger
+    from aichats.automations.row import AutomationRow
+
     trigger = old.automation.trigger if isinstance(old, AutomationRow) else None
     before = trigger.events if isinstance(trigger, WebhookTrigger) else []
     after = new.event_types if new else ()

@@ -3,25 +3,30 @@
 Signatures follow Standard Webhooks, but the key is the whole secret, with ``ws_`` and without decoding.
 """
 
+from __future__ import annotations
+
 import base64
 import hashlib
 import hmac
+import json
+import math
 import re
-from collections.abc import Mapping, Sequence
-from datetime import UTC, datetime, timedelta
+from datetime import datetime, timedelta
 from functools import cache
-from pathlib import Path
-from typing import Annotated, Any
-
-from pydantic import AfterValidator, AwareDatetime, BaseModel, ConfigDict, Field, JsonValue, model_validator
+from typing import TYPE_CHECKING, Any
 
 from aichats.errors import AichatsError, InputError
-from aichats.http.bodies import compact_json
-from aichats.validation import parse_json
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Mapping, Sequence
+
+    from aichats.json_types import JsonObject
 
 TOLERANCE = timedelta(minutes=5)
 """The maximum difference between a delivery's timestamp and the current time. Whop signs each retry again."""
 MAX_SIGNATURES = 10
+CERTAIN_LEVELS = 150
+"""The number of objects and lists up to which an event certainly has not too many levels for its model."""
 
 
 class SignatureError(AichatsError):
@@ -29,45 +34,6 @@ class SignatureError(AichatsError):
 
     The message names the invalid header and shows no header, no body and no secret.
     """
-
-
-def _valid_json(fields: dict[str, JsonValue]) -> dict[str, JsonValue]:
-    try:
-        compact_json(fields)
-    except ValueError:
-        raise ValueError("contains a number or a text that JSON can't express") from None
-    return fields
-
-
-type EventFields = Annotated[dict[str, JsonValue], AfterValidator(_valid_json)]
-"""Fields of an event in a request. Unlike pydantic's parser, Whop never sends NaN or an infinite number."""
-
-
-class WebhookEvent(BaseModel):
-    """An event of a webhook. It keeps fields that are not listed here.
-
-    ``account_id`` was ``company_id`` before API version 2026-08-14. In this model, both fields have the received value.
-    """
-
-    model_config = ConfigDict(extra="allow", frozen=True)
-
-    id: Annotated[str, Field(min_length=1, max_length=255)]
-    type: Annotated[str, Field(min_length=1, max_length=200)]
-    timestamp: Annotated[AwareDatetime, Field(ge=datetime(2000, 1, 1, tzinfo=UTC), lt=datetime(3000, 1, 1, tzinfo=UTC))]
-    data: dict[str, Any]
-    account_id: str | None = None
-    company_id: str | None = None
-    api_version: str | None = None
-    api_version_date: str | None = None
-    previous_attributes: dict[str, Any] | None = None
-
-    @model_validator(mode="before")
-    @classmethod
-    def _both_generations(cls, envelope: Any) -> Any:
-        if not isinstance(envelope, dict):
-            return envelope
-        account = envelope.get("account_id") or envelope.get("company_id")
-        return {**envelope, "account_id": account, "company_id": account}
 
 
 def verify(headers: Mapping[str, str], body: bytes, secrets: Sequence[str], *, now: datetime) -> str:
@@ -128,16 +94,94 @@ def raw_body(text: str | None, *, is_base64: bool) -> bytes:
 @cache
 def known_event_types() -> frozenset[str]:
     """Return the event types that Whop has announced. Whop adds new ones, so an unknown type only causes a warning."""
+    from pathlib import Path
+
     return frozenset(Path(__file__).with_name("event_types.txt").read_text("utf-8").split())
 
 
-def parse_event(body: bytes) -> WebhookEvent:
-    """Return the event in a verified body.
+def read_event(body: bytes) -> tuple[JsonObject, datetime]:
+    """Return the fields of the event in a verified body as plain JSON values, and the time of the event.
+
+    An event that is certainly valid is read without models, because pydantic slows a cold start.
 
     Raises:
         InputError: the body is not JSON or not an event. The error names the fields and shows no value.
     """
-    return parse_json(WebhookEvent, body)
+    event = _certain_event(body)
+    if event is not None:
+        return event
+    from aichats.whop.event_models import parse_event
+
+    parsed = parse_event(body)
+    return parsed.model_dump(mode="json"), parsed.timestamp
+
+
+def _certain_event(body: bytes) -> tuple[JsonObject, datetime] | None:
+    """Return the fields and the time of an event that is certainly valid; ``None`` if the models must decide."""
+    # The models reject many levels, and halves of surrogate pairs, which the standard library accepts.
+    if body.count(b"{") + body.count(b"[") > CERTAIN_LEVELS or b"\\ud" in body.lower():
+        return None
+    try:
+        event = json.loads(body.decode(), parse_float=_finite, parse_constant=_finite)
+    except ValueError:
+        return None
+    if not isinstance(event, dict):
+        return None
+    account = event.get("account_id") or event.get("company_id")
+    known = {name: event.get(name) for name in FIELDS} | {"account_id": account, "company_id": account}
+    time = _certain_time(known["timestamp"])
+    if time is None or not all(is_valid(known[name]) for name, is_valid in FIELDS.items()):
+        return None
+    known["timestamp"] = time.isoformat().replace("+00:00", "Z")
+    return known | {name: value for name, value in event.items() if name not in FIELDS}, time
+
+
+def _certain_time(value: object) -> datetime | None:
+    """Return a time such as ``2026-11-20T09:00:00.401Z``; ``None`` if the models must decide."""
+    if not isinstance(value, str) or not value.startswith("2"):
+        return None
+    try:
+        time = datetime.fromisoformat(value)
+    except ValueError:
+        return None
+    forms = {
+        time.isoformat(timespec=unit).replace("+00:00", "Z") for unit in ("seconds", "milliseconds", "microseconds")
+    }
+    return time if value.endswith("Z") and value in forms else None
+
+
+def _finite(text: str) -> float:
+    """Return a number of JSON.
+
+    Raises:
+        ValueError: the number is infinite, or the text isn't a number.
+    """
+    number = float(text)
+    if not math.isfinite(number):
+        raise ValueError("is not a finite number")
+    return number
+
+
+def _is_text(longest: int) -> Callable[[Any], bool]:
+    return lambda value: isinstance(value, str) and 0 < len(value) <= longest
+
+
+def _is_optional(kind: type) -> Callable[[Any], bool]:
+    return lambda value: value is None or isinstance(value, kind)
+
+
+FIELDS: Mapping[str, Callable[[Any], bool]] = {
+    "id": _is_text(255),
+    "type": _is_text(200),
+    "timestamp": _is_text(40),
+    "data": lambda value: isinstance(value, dict),
+    "account_id": _is_optional(str),
+    "company_id": _is_optional(str),
+    "api_version": _is_optional(str),
+    "api_version_date": _is_optional(str),
+    "previous_attributes": _is_optional(dict),
+}
+"""The fields of the model of an event, in its order, each with the check that a value is certainly valid."""
 
 
 def _header(headers: Mapping[str, str], name: str, pattern: str, form: str) -> str:

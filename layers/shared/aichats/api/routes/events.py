@@ -21,8 +21,9 @@ from aichats.json_types import JsonObject
 from aichats.models import Request
 from aichats.settings import LOOPBACK
 from aichats.whop.credentials import WEBHOOK_SECRET
+from aichats.whop.event_models import EventFields
 from aichats.whop.models import CompanyId
-from aichats.whop.webhooks import EventFields, known_event_types
+from aichats.whop.webhooks import known_event_types
 
 TEST = "/events/test"
 

@@ -30,7 +30,7 @@ from aichats.models import Request, Truth, WholeNumber
 from aichats.runs.model import slot_text
 from aichats.templates.render import Evaluator
 from aichats.validation import parse_strictly
-from aichats.whop.webhooks import EventFields
+from aichats.whop.event_models import EventFields
 
 type Count = Annotated[int, Field(ge=1, le=100, description="The number of times"), WholeNumber]
 

@@ -20,7 +20,7 @@ from aichats.models import Request
 from aichats.runs.action import MAX_TARGETS
 from aichats.templates.filters import matches
 from aichats.templates.render import Evaluator, RenderError
-from aichats.whop.webhooks import EventFields, WebhookEvent
+from aichats.whop.event_models import EventFields, WebhookEvent
 
 
 class RunNow(Request):

@@ -1,22 +1,27 @@
 """``POST /webhooks/whop``: Whop's deliveries, which need no token because Whop signs them."""
 
+from __future__ import annotations
+
 import json
-from collections.abc import Mapping
 from datetime import UTC, datetime
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING
 
 from aichats.api.problems import CONTENT_TYPE, RejectedError, problem_of, traceback_of
 from aichats.api.responses import SECURITY
-from aichats.api.routes.runs import StartedRuns
 from aichats.aws.errors import AwsError
 from aichats.aws.observability import count, logger
-from aichats.bootstrap import Application
 from aichats.errors import AichatsError, InputError
 from aichats.http.deadline import time_limit
-from aichats.json_types import JsonObject
 from aichats.whop.credentials import WEBHOOK_SECRET
-from aichats.whop.webhooks import SignatureError, WebhookEvent, parse_event, raw_body, verify
+from aichats.whop.webhooks import SignatureError, raw_body, read_event, verify
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+    from typing import Any
+
+    from aichats.bootstrap import Application
+    from aichats.json_types import JsonObject
 
 SIGNED_HEADERS = {"webhook-id", "webhook-timestamp", "webhook-signature"}
 ANSWER_SECONDS = 4.0
@@ -51,7 +56,8 @@ def receive(app: Application, event: Mapping[str, Any], request_id: str) -> Json
         # Only the log has the reason, because any client can send a delivery.
         failure = RejectedError(HTTPStatus.INTERNAL_SERVER_ERROR, "delivery-not-stored", "not stored; deliver it again")
         return _problem(failure, request_id)
-    return _answer(HTTPStatus.ACCEPTED, StartedRuns(run_ids=run_ids).model_dump_json(), "application/json")
+    started = json.dumps({"run_ids": run_ids}, separators=(",", ":"))
+    return _answer(HTTPStatus.ACCEPTED, started, "application/json")
 
 
 def _time_to_answer(event: Mapping[str, Any]) -> float:
@@ -69,9 +75,11 @@ def _handle(app: Application, event: Mapping[str, Any]) -> list[str]:
     webhook_id = _verified(app, event["headers"], body)
     # The alarm uses the minimum of some hours, so this zero prevents it.
     count("DeliveriesUnverified", 0)
-    content = _parsed(body)
-    logger.append_keys(webhook_id=webhook_id, event_type=content.type)
-    return app.webhook_events.handle(webhook_id, content.model_dump(mode="json"), content.timestamp)
+    fields, time = _parsed(body)
+    logger.append_keys(webhook_id=webhook_id, event_type=fields["type"])
+    listeners = app.webhook_index.names(fields["type"])
+    # Most events have no listeners. The modules that read and render automations are imported only for the others.
+    return app.webhook_events.handle(webhook_id, fields, time, listeners) if listeners else []
 
 
 def _verified(app: Application, headers: Mapping[str, str], body: bytes) -> str:
@@ -96,9 +104,9 @@ def _claims_to_be_signed(headers: Mapping[str, str]) -> bool:
     return not SIGNED_HEADERS.isdisjoint(name.lower() for name in headers)
 
 
-def _parsed(body: bytes) -> WebhookEvent:
+def _parsed(body: bytes) -> tuple[JsonObject, datetime]:
     try:
-        return parse_event(body)
+        return read_event(body)
     except InputError as error:
         raise RejectedError(HTTPStatus.BAD_REQUEST, "invalid-delivery", f"the body isn't an event: {error}") from None
 
