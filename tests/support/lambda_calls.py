@@ -16,9 +16,11 @@ import httpx
 from aws_lambda_powertools.utilities.typing import LambdaContext
 from jsonschema import Draft202012Validator
 
-from aichats.api.app import CONSOLE, OPERATIONS, PUBLIC, create_api
+from aichats.api.app import create_api
 from aichats.api.callers import Scope
+from aichats.api.every_operation import OPERATIONS
 from aichats.api.openapi import document
+from aichats.api.public_pages import CONSOLE, PUBLIC
 from aichats.automations.reconcile import AutomationService
 from aichats.aws.secrets import SecretStore
 from aichats.bootstrap import Application

@@ -63,7 +63,18 @@ def call() -> ApiCall[None, None]:
     headers = {"authorization": f"Bearer {SECRET}"}
     app = cast("Application", None)
     caller = Caller("crm", frozenset())
-    return ApiCall(app, caller, {}, None, None, None, headers, "https://api.invalid", timedelta(0), list)
+    return ApiCall(
+        app=app,
+        caller=caller,
+        path={},
+        body=None,
+        query=None,
+        idempotency_key=None,
+        headers=headers,
+        domain="api.invalid",
+        lease=timedelta(0),
+        open_operations=list,
+    )
 
 
 OBJECTS: list[object] = [

@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydantic import BaseModel, ConfigDict, Field
 
-from aichats.api.app import OPERATIONS
+from aichats.api.every_operation import OPERATIONS
 from aichats.api.routes.mutes import SetPreference
 from aichats.api.routes.runs import ListRuns, StartRuns
 from aichats.automations.model import Automation

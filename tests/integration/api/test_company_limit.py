@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 
-from aichats.api.app import OPERATIONS, create_api
+from aichats.api.app import create_api
 from aichats.api.callers import Scope
+from aichats.api.every_operation import OPERATIONS
 from aichats.bootstrap import Application
 from aichats.runs.ledger.jobs import Job
 from aichats.runs.ledger.times import utc_now

@@ -4,8 +4,9 @@ from collections.abc import Mapping
 from datetime import UTC, datetime, timedelta
 from typing import get_args
 
-from aichats.api.app import OPERATIONS, create_api
+from aichats.api.app import create_api
 from aichats.api.callers import Scope
+from aichats.api.every_operation import OPERATIONS
 from tests.support.fakes import FakeSecretsManager, Json, ScriptedTransport
 from tests.support.lambda_calls import (
     CALLERS_SECRET,

@@ -13,8 +13,9 @@ from typing import Any, get_args
 import pytest
 from openapi_spec_validator import OpenAPIV31SpecValidator
 
-from aichats.api.app import OPERATIONS, create_api
-from aichats.api.openapi import problems
+from aichats.api.app import create_api
+from aichats.api.documentation import problems
+from aichats.api.every_operation import OPERATIONS
 from aichats.api.operation import Operation
 from aichats.api.problems import Kind
 from aichats.api.requests import KEY_PATTERN
@@ -486,8 +487,8 @@ def test_a_page_is_built_once_and_not_at_each_request(
     api: HttpCaller, path: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = api("GET", path, token=None)
-    for name in ("document", "problems", "generate_swagger_html"):
-        monkeypatch.delattr(f"aichats.api.openapi.{name}")
+    for name in ("page_text", "problems", "swagger_ui"):
+        monkeypatch.delattr(f"aichats.api.documentation.{name}")
 
     assert api("GET", path, token=None) == first
 

@@ -4,8 +4,9 @@ import re
 
 import pytest
 
-from aichats.api.app import OPERATIONS, create_api
+from aichats.api.app import create_api
 from aichats.api.callers import Scope
+from aichats.api.every_operation import OPERATIONS
 from aichats.bootstrap import Application
 from local.setup import ROOT
 from tests.support.automations import scheduled

@@ -10,7 +10,8 @@ from urllib.parse import parse_qsl
 import httpx
 import pytest
 
-from aichats.api.app import OPERATIONS, create_api
+from aichats.api.app import create_api
+from aichats.api.every_operation import OPERATIONS
 from aichats.automations.model import Automation
 from aichats.aws.secret_versions import SecretVersions
 from aichats.bootstrap import Application

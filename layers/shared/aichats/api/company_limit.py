@@ -11,20 +11,23 @@ Runs and automations that don't belong to the caller don't exist for it. Whop do
 belongs, so all operations on existing chats are closed.
 """
 
-from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from __future__ import annotations
+
 from http import HTTPStatus
+from typing import TYPE_CHECKING
 
 from aichats.api.problems import RejectedError
-from aichats.automations.model import Automation, ScheduleTrigger
-from aichats.automations.row import AutomationRow, RowHeader
-from aichats.events.model import SentEvent
-from aichats.runs.action import Action
-from aichats.runs.ledger.rows import Row
-from aichats.runs.replay import is_within
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
+
+    from aichats.automations.model import Automation
+    from aichats.automations.row import RowHeader
+    from aichats.events.model import SentEvent
+    from aichats.runs.action import Action
+    from aichats.runs.ledger.rows import Row
 
 
-@dataclass(frozen=True)
 class CompanyLimit:
     """The companies that a caller may reach.
 
@@ -33,8 +36,8 @@ class CompanyLimit:
         companies: the companies; ``None`` if the caller reaches everything.
     """
 
-    caller: str
-    companies: frozenset[str] | None
+    def __init__(self, caller: str, companies: frozenset[str] | None) -> None:
+        self.caller, self.companies = caller, companies
 
     def check_operation(self, name: str, *, limited: bool) -> None:
         """Check that the caller may use an operation.
@@ -91,7 +94,7 @@ class CompanyLimit:
         Raises:
             RejectedError: the automation would not belong to the caller.
         """
-        if self.companies is not None and not isinstance(automation.trigger, ScheduleTrigger):
+        if self.companies is not None and automation.trigger.type != "schedule":
             raise self._rejection("use a schedule, because the events of all companies arrive here", "trigger.type")
         self.check_work(automation.action, automation.targets)
 
@@ -106,6 +109,8 @@ class CompanyLimit:
 
     def has_run(self, row: Row) -> bool:
         """Return whether a run exists for the caller."""
+        from aichats.runs.replay import is_within
+
         return is_within(row.run, self.companies)
 
     def has_event(self, event: SentEvent) -> bool:
@@ -124,6 +129,8 @@ class CompanyLimit:
         """Return whether an automation exists for the caller. With a limit, it must be readable."""
         if self.companies is None:
             return True
+        from aichats.automations.row import AutomationRow
+
         if not isinstance(row, AutomationRow):
             return False
         try:

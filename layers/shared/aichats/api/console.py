@@ -9,7 +9,7 @@ import re
 from dataclasses import dataclass, field
 from functools import cache
 from http import HTTPStatus
-from importlib import resources
+from pathlib import Path
 
 from aichats.api.content_policy import content_policy
 
@@ -95,4 +95,4 @@ def _zipped(name: str) -> bytes:
 
 @cache
 def _content(name: str) -> bytes:
-    return resources.files("aichats.api").joinpath("pages", "console", name).read_bytes()
+    return Path(__file__).parent.joinpath("pages", "console", name).read_bytes()

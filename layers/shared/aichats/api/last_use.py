@@ -1,18 +1,24 @@
 """The last use of each API client, which ``aichats admin callers list`` shows."""
 
-from collections.abc import Callable
+from __future__ import annotations
+
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
+from typing import TYPE_CHECKING
 
-from aichats.api.callers import Caller
 from aichats.aws.errors import AwsError
 from aichats.aws.observability import logger
-from aichats.aws.table import Table
 from aichats.aws.writes import ConditionFailedError
 from aichats.runs.ledger.times import to_text
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from aichats.api.callers import Caller
+    from aichats.aws.table import Table
 
 NOTE_INTERVAL = timedelta(hours=1)
 """The shortest time between two notes of a caller."""

@@ -1,30 +1,25 @@
-"""The documentation that the API serves: the OpenAPI 3.1 document, Swagger UI, and the page of problems."""
+"""The OpenAPI 3.1 document, made from the operations and their models. No function imports this module."""
 
-import html
 import json
 import re
-from collections.abc import Iterator, Mapping, Sequence
-from functools import cache
+from collections.abc import Mapping, Sequence
 from http import HTTPStatus
-from importlib import resources
-from string import Template
 from typing import Any
 
-from aws_lambda_powertools.event_handler.openapi.swagger_ui import generate_swagger_html
 from pydantic import BaseModel
 from pydantic.json_schema import models_json_schema
 
-from aichats.api.content_policy import content_policy
+from aichats.api.documentation import page_json, problems
 from aichats.api.forms import FORM
 from aichats.api.operation import Operation
-from aichats.api.problems import CONTENT_TYPE, Problem, title_of
-from aichats.api.requests import operations_at
+from aichats.api.problem_view import Problem
+from aichats.api.problems import CONTENT_TYPE
 from aichats.api.routes.runs import StartedRuns
+from aichats.api.routing import operations_at
 from aichats.json_types import JsonObject
 from aichats.whop.event_models import WebhookEvent
 
 _REF = "#/components/schemas/{model}"
-_SWAGGER_UI = "aws_lambda_powertools.event_handler.openapi.swagger_ui"
 _ERRORS = (401, 403, 404, 422, 429, 500, 502, 503, 504)
 """The error statuses of every operation. A provider may cause some of them, such as 404 for an unknown company."""
 _ERROR_HEADERS = {
@@ -35,63 +30,14 @@ _RUN_HEADERS = {"Location": "The result or, with 202, the run", "X-Run-Id": "The
 _REPLAYED = {"Idempotent-Replayed": "`true`: an earlier request with this `Idempotency-Key` created the result"}
 
 
-def document_json(operations: Sequence[Operation[Any, Any]]) -> str:
-    """Return the OpenAPI document as JSON."""
-    return json.dumps(document(operations), ensure_ascii=False)
-
-
-def swagger_ui(operations: Sequence[Operation[Any, Any]]) -> tuple[str, str]:
-    """Return Swagger UI and its Content-Security-Policy. The HTML page fetches nothing else."""
-    assets = resources.files(_SWAGGER_UI)
-    # The JSON is inside a script element, so it must not contain the end of one.
-    spec = document_json(operations).replace("</", "<\\/")
-    script = assets.joinpath("swagger-ui-bundle.min.js").read_text("utf-8")
-    style = assets.joinpath("swagger-ui.min.css").read_text("utf-8")
-    page = str(generate_swagger_html(spec, script, style, "", None, persist_authorization=True))
-    page = page.replace("<html>", '<html lang="en">', 1).replace("Swagger UI</title>", "aichats API</title>", 1)
-    page = page.replace('currentUrl.pathname + "?format=json"', '"/openapi.json"', 1)
-    page = page.replace("</head>", f"{_page('docs_head.html')}</head>", 1)
-    return page, content_policy(page)
-
-
-def problems() -> dict[str, JsonObject]:
-    """Return the ``statuses``, the ``meaning`` and the ``remedy`` of each kind of problem."""
-    return _json("problems.json")
-
-
-@cache
-def problems_page() -> tuple[str, str]:
-    """Return the HTML page that explains each kind of problem, and its Content-Security-Policy."""
-    page = Template(_page("problems.html")).substitute(problems="\n".join(_paragraphs()))
-    return page, content_policy(page)
-
-
-def _paragraphs() -> Iterator[str]:
-    for kind, problem in problems().items():
-        statuses = ", ".join(map(str, problem["statuses"]))
-        texts = (re.sub(r"`(.+?)`", r"<code>\1</code>", html.escape(problem[name])) for name in ("meaning", "remedy"))
-        yield f'<h2 id="{kind}">{title_of(kind)} ({statuses})</h2>' + "".join(f"<p>{text}</p>" for text in texts)
-
-
-@cache
-def _page(name: str) -> str:
-    """Return a file of the folder ``pages``."""
-    return resources.files("aichats.api").joinpath("pages", name).read_text("utf-8")
-
-
-def _json(name: str) -> JsonObject:
-    content: JsonObject = json.loads(_page(name))
-    return content
-
-
 def document(operations: Sequence[Operation[Any, Any]]) -> JsonObject:
     """Return the OpenAPI document. Operations that always fail are left out.
 
-    Everything except the operations comes from the file ``pages/openapi.json``.
+    Everything except the operations comes from the file ``pages/openapi_base.json``.
     """
     described = [operation for operation in operations if operation.answers]
     references, schemas = _schemas(described)
-    base = _json("openapi.json")
+    base = page_json("openapi_base.json")
     components = base["components"]
     return base | {
         "paths": _paths(described, references) | base["paths"],
@@ -109,8 +55,10 @@ def _paths(operations: Sequence[Operation[Any, Any]], references: Mapping[type[B
         paths.setdefault(operation.path, {})[operation.method.lower()] = _operation(operation, references)
     for path, methods in paths.items():
         # In OpenAPI, a fixed path hides a matching path with parameters, together with its other methods.
-        for operation in operations_at(operations, path).values():
-            methods.setdefault(operation.method.lower(), _at(path, _operation(operation, references)))
+        for indexed in operations_at(path).values():
+            if indexed.answers:
+                named = _at(path, _operation(indexed.load(), references))
+                methods.setdefault(indexed.method.lower(), named)
     return paths
 
 
@@ -169,7 +117,7 @@ def _operation(operation: Operation[Any, Any], references: Mapping[type[BaseMode
         "responses": _responses(operation, references),
     }
     if operation.body:
-        examples = _json("examples.json")[operation.run.__name__]
+        examples = page_json("examples.json")[operation.run.__name__]
         media_type = {"schema": references[operation.body], "examples": examples}
         form = {FORM: {"schema": references[operation.form]}} if operation.form else {}
         described["requestBody"] = {
@@ -194,7 +142,7 @@ def _parameters(operation: Operation[Any, Any]) -> list[JsonObject]:
     names: tuple[str, ...] = ("Idempotency-Key",) if operation.idempotent else ()
     if operation.conditional:
         names += ("If-Match", "If-None-Match") if operation.body else ("If-Match",)
-    headers = _json("headers.json")
+    headers = page_json("headers.json")
     return path + _query(operation.query) + [headers[name] for name in names]
 
 

@@ -1,14 +1,12 @@
 """Errors as problem details (RFC 9457). The page ``/docs/problems`` explains each kind of problem."""
 
+from __future__ import annotations
+
 import math
-from collections.abc import Mapping
+from functools import cache
 from http import HTTPStatus
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
-from pydantic import BaseModel, ConfigDict
-
-from aichats.automations.conditions import StaleError
-from aichats.automations.scheduler import SchedulerError
 from aichats.aws.errors import AwsError
 from aichats.errors import (
     AichatsError,
@@ -24,7 +22,11 @@ from aichats.errors import (
     SecretUnavailableError,
     UnreadableError,
 )
-from aichats.runs.queue import QueueError
+
+if TYPE_CHECKING:
+    from collections.abc import Mapping
+
+    from aichats.json_types import Json, JsonObject
 
 CONTENT_TYPE = "application/problem+json"
 PROBLEMS_PAGE = "/docs/problems"
@@ -65,37 +67,31 @@ type Kind = Literal[
 """The kinds of problems. The file ``pages/problems.json`` explains them."""
 
 
-class FieldProblem(BaseModel):
-    """An invalid field, and the reason."""
+class ProblemBody:
+    """The body of an error response. The model ``Problem`` describes its members.
 
-    field: str
-    message: str
+    Attributes:
+        upstream: the response of a provider that rejected a request: ``provider``, ``status``, ``code`` and
+            ``request_id``.
+        run_id: the run that failed.
+    """
+
+    def __init__(self, status: int, upstream: Json | None, run_id: str | None, members: JsonObject) -> None:
+        self.status, self.upstream, self.run_id = status, upstream, run_id
+        self._members = members
+
+    def as_json(self) -> JsonObject:
+        """Return the problem without the members that have no value."""
+        upstream = None if self.upstream is None else _with_values(self.upstream)
+        members = {**self._members, "upstream": upstream, "run_id": self.run_id}
+        return _with_values({name: members.get(name) for name in _MEMBERS})
 
 
-class Upstream(BaseModel):
-    """The response of a provider that rejected a request."""
-
-    provider: str
-    status: int
-    code: str | None = None
-    request_id: str | None = None
+_MEMBERS = ("type", "title", "status", "detail", "request_id", "errors", "upstream", "run_id", "chat_id")
 
 
-class Problem(BaseModel):
-    """The body of an error response."""
-
-    model_config = ConfigDict(json_schema_extra={"description": "Problem details (RFC 9457)"})
-
-    type: str
-    title: str
-    status: int
-    detail: str
-    request_id: str
-    errors: list[FieldProblem] | None = None
-    upstream: Upstream | None = None
-    run_id: str | None = None
-    chat_id: str | None = None
-    """A chat that exists although the call failed."""
+def _with_values(members: Json) -> JsonObject:
+    return {name: value for name, value in members.items() if value is not None}
 
 
 class RejectedError(AichatsError):
@@ -113,7 +109,7 @@ class RejectedError(AichatsError):
         self.status = status
         self.kind: Kind = kind
         self.headers = dict(headers or {})
-        self.errors = [FieldProblem(field=field, message=detail)] if field else None
+        self.errors = [_field_problem(field, detail)] if field else None
 
 
 class RunFailedError(RejectedError):
@@ -124,23 +120,31 @@ class RunFailedError(RejectedError):
         verb = "failed" if state == "failed" else f"is {state}"
         super().__init__(_status_for_failure(error), "run-failed", f"run {run_id} {verb}: {reason}", headers)
         self.run_id = run_id
-        self.upstream = Upstream.model_validate(error) if {"provider", "status"} <= error.keys() else None
+        known = {"provider", "status"} <= error.keys()
+        self.upstream = {name: error.get(name) for name in _UPSTREAM} if known else None
 
 
-def problem_of(error: Exception, request_id: str) -> tuple[Problem, dict[str, str]]:
+_UPSTREAM = ("provider", "status", "code", "request_id")
+
+
+def _field_problem(field: str, message: str) -> JsonObject:
+    return {"field": field, "message": message}
+
+
+def problem_of(error: Exception, request_id: str) -> tuple[ProblemBody, dict[str, str]]:
     """Return the problem and the headers of the response to an error."""
     status, kind, detail, extra = _translate(error)
     headers = error.headers if isinstance(error, RejectedError) else _retry_after(error)
-    problem = Problem(
-        type=f"{PROBLEMS_PAGE}#{kind}",
-        title=title_of(kind),
-        status=status,
-        detail=detail,
-        request_id=request_id,
-        run_id=error.run_id if isinstance(error, AichatsError) else None,
+    members = {
+        "type": f"{PROBLEMS_PAGE}#{kind}",
+        "title": title_of(kind),
+        "status": status.value,
+        "detail": detail,
+        "request_id": request_id,
         **extra,
-    )
-    return problem, headers
+    }
+    run_id = error.run_id if isinstance(error, AichatsError) else None
+    return ProblemBody(status.value, extra.get("upstream"), run_id, members), headers
 
 
 def title_of(kind: str) -> str:
@@ -152,43 +156,54 @@ def must_alarm(error: Exception, status: int) -> bool:
     """Return whether an error must raise an alarm: a bug, or a failure of AWS or of a secret of the stack."""
     if status == HTTPStatus.INTERNAL_SERVER_ERROR:
         return True
+    from aichats.runs.queue import QueueError
+
     causes = (AwsError, QueueError, SecretError, UnreadableError)
     return status == HTTPStatus.SERVICE_UNAVAILABLE and isinstance(error.__cause__ or error, causes)
 
 
 def traceback_of(error: Exception) -> Exception | None:
     """Return an error if its traceback belongs into the log; ``None`` for an expected error, which explains itself."""
-    return None if isinstance(error, EXPECTED) else error
+    return None if isinstance(error, _expected()) else error
 
 
-EXPECTED = (
-    RejectedError,
-    InputError,
-    AttachmentError,
-    SecretError,
-    UnreadableError,
-    ProviderError,
-    StaleError,
-    SchedulerError,
-    QueueError,
-)
-"""The errors that don't show a bug. Others of this package do if no code handles them, such as ConditionFailedError."""
+# These tables name errors of modules that an answer without an error doesn't need.
 
-_ANSWERS: dict[type[Exception], tuple[HTTPStatus, Kind, str | None]] = {
-    StaleError: (HTTPStatus.PRECONDITION_FAILED, "precondition-failed", None),
-    SchedulerError: (HTTPStatus.BAD_GATEWAY, "scheduler-failed", None),
-    SecretUnavailableError: (HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", None),
-    AttachmentError: (HTTPStatus.UNPROCESSABLE_ENTITY, "run-failed", None),
-    SecretError: (HTTPStatus.INTERNAL_SERVER_ERROR, "secret-unusable", None),
-    APITimeoutError: (HTTPStatus.GATEWAY_TIMEOUT, "provider-timeout", None),
-    APIConnectionError: (HTTPStatus.BAD_GATEWAY, "provider-unreachable", None),
-    ProtocolError: (HTTPStatus.BAD_GATEWAY, "provider-unreadable", None),
-    OutcomeUnknownError: (HTTPStatus.BAD_GATEWAY, "outcome-unknown", None),
-    ProviderError: (HTTPStatus.BAD_GATEWAY, "provider-rejected", None),
-    AwsError: (HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", AWS_FAILED),
-    Exception: (HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", UNEXPECTED),
-}
-"""The status, kind and detail for each class of errors. The first matching class counts. ``None``: the error's text."""
+
+@cache
+def _expected() -> tuple[type[Exception], ...]:
+    """Return the errors that don't show a bug. Others of this package do if no code handles them."""
+    from aichats.automations.conditions import StaleError
+    from aichats.automations.scheduler import SchedulerError
+    from aichats.runs.queue import QueueError
+
+    own = (RejectedError, InputError, AttachmentError, SecretError, UnreadableError, ProviderError)
+    return (*own, StaleError, SchedulerError, QueueError)
+
+
+@cache
+def _answers() -> dict[type[Exception], tuple[HTTPStatus, Kind, str | None]]:
+    """Return the status, kind and detail for each class of errors. The first matching class counts.
+
+    If the detail is ``None``, the error's text is shown.
+    """
+    from aichats.automations.conditions import StaleError
+    from aichats.automations.scheduler import SchedulerError
+
+    return {
+        StaleError: (HTTPStatus.PRECONDITION_FAILED, "precondition-failed", None),
+        SchedulerError: (HTTPStatus.BAD_GATEWAY, "scheduler-failed", None),
+        SecretUnavailableError: (HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", None),
+        AttachmentError: (HTTPStatus.UNPROCESSABLE_ENTITY, "run-failed", None),
+        SecretError: (HTTPStatus.INTERNAL_SERVER_ERROR, "secret-unusable", None),
+        APITimeoutError: (HTTPStatus.GATEWAY_TIMEOUT, "provider-timeout", None),
+        APIConnectionError: (HTTPStatus.BAD_GATEWAY, "provider-unreachable", None),
+        ProtocolError: (HTTPStatus.BAD_GATEWAY, "provider-unreadable", None),
+        OutcomeUnknownError: (HTTPStatus.BAD_GATEWAY, "outcome-unknown", None),
+        ProviderError: (HTTPStatus.BAD_GATEWAY, "provider-rejected", None),
+        AwsError: (HTTPStatus.SERVICE_UNAVAILABLE, "unavailable", AWS_FAILED),
+        Exception: (HTTPStatus.INTERNAL_SERVER_ERROR, "internal-error", UNEXPECTED),
+    }
 
 
 def _translate(error: Exception) -> tuple[HTTPStatus, Kind, str, dict[str, Any]]:
@@ -198,21 +213,21 @@ def _translate(error: Exception) -> tuple[HTTPStatus, Kind, str, dict[str, Any]]
         case RejectedError():
             return error.status, error.kind, str(error), {"errors": error.errors}
         case InputError():
-            fields = [FieldProblem(field=field, message=message) for field, message in error.problems]
+            fields = [_field_problem(field, message) for field, message in error.problems]
             return HTTPStatus.UNPROCESSABLE_ENTITY, "invalid-request", str(error), {"errors": fields}
         case APIStatusError():
             return _translate_status(error)
-    status, kind, detail = next(answer for cause, answer in _ANSWERS.items() if isinstance(error, cause))
+    status, kind, detail = next(answer for cause, answer in _answers().items() if isinstance(error, cause))
     extra = {"chat_id": error.chat_id} if isinstance(error, ProviderError) else {}
     return status, kind, detail or str(error), extra
 
 
 def _translate_status(error: APIStatusError) -> tuple[HTTPStatus, Kind, str, dict[str, Any]]:
-    upstream = Upstream(provider=error.provider, status=error.status, code=error.code, request_id=error.request_id)
+    upstream = {name: getattr(error, name) for name in _UPSTREAM}
     extra: dict[str, Any] = {"chat_id": error.chat_id, "upstream": upstream}
     status = _status_for_rejection(error.status, error.param)
     if status == HTTPStatus.UNPROCESSABLE_ENTITY:
-        extra["errors"] = [FieldProblem(field=str(error.param), message=str(error))]
+        extra["errors"] = [_field_problem(str(error.param), str(error))]
     kinds: dict[int, Kind] = {
         HTTPStatus.NOT_FOUND: "not-found",
         HTTPStatus.SERVICE_UNAVAILABLE: "provider-rate-limited",

@@ -4,24 +4,29 @@ A stored run will be performed. So the answer has the run's id, and is never an 
 another run. If aichats doesn't know whether it stored a run, the answer has the key with which to retry the call.
 """
 
+from __future__ import annotations
+
 import json
 import math
-import uuid
-from collections.abc import Sequence
 from dataclasses import replace
 from http import HTTPStatus
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from aichats.api.operation import ApiCall
 from aichats.api.problems import RETRY_AFTER, RejectedError, traceback_of
 from aichats.aws.errors import AwsError
 from aichats.aws.observability import count, logger
 from aichats.errors import InputError, UnreadableError
-from aichats.runs.action import Action
 from aichats.runs.ledger.keys import is_reserved, reserve
 from aichats.runs.ledger.rows import Row
 from aichats.runs.model import Run, run_id
 from aichats.runs.perform import Outcome, outcome_of
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from aichats.api.operation import ApiCall
+    from aichats.json_types import Json
+    from aichats.runs.action import Action
 
 PAUSED_RETRY_SECONDS = 60
 """The time to wait before you retry a call while the stack is paused without an end."""
@@ -52,13 +57,22 @@ def bind_key(call: ApiCall[Any, None], operation: str) -> str:
         InputError: the key was used with a different body.
     """
     if call.idempotency_key is None:
+        import uuid
+
         return f"batch:{uuid.uuid4()}"
     use = (call.caller.identity, operation, call.idempotency_key)
-    fields = {} if call.body is None else call.body.model_dump(mode="json", exclude_unset=True)
-    body = json.dumps(fields, sort_keys=True)
+    body = json.dumps(body_fields(call), sort_keys=True)
     if not reserve(call.app.ledger, use, body):
         raise InputError([("Idempotency-Key", "already used with a different body; use a new key")])
     return call.idempotency_key
+
+
+def body_fields(call: ApiCall[Any, None]) -> Json:
+    """Return the fields of the body that are set, as decoded JSON. A body that needed no model is already decoded."""
+    if call.body is None or isinstance(call.body, dict):
+        return call.body or {}
+    fields: Json = call.body.model_dump(mode="json", exclude_unset=True)
+    return fields
 
 
 def check_not_paused(call: ApiCall[Any, Any]) -> None:

@@ -10,7 +10,7 @@ from typing import Annotated
 from pydantic import BaseModel, ConfigDict, Field, RootModel, TypeAdapter
 
 from aichats.api.operation import ApiCall, Reply, operation
-from aichats.api.responses import answer_of_run
+from aichats.api.run_answers import answer_of_run
 from aichats.api.run_view import RunView, view
 from aichats.api.starting import new_run, queue_and_watch, reserve_key
 from aichats.bootstrap import Application

@@ -113,7 +113,7 @@ def _parsed(body: bytes) -> tuple[JsonObject, datetime]:
 
 def _problem(error: Exception, request_id: str) -> JsonObject:
     problem, headers = problem_of(error, request_id)
-    return _answer(problem.status, json.dumps(problem.model_dump(exclude_none=True)), CONTENT_TYPE, headers)
+    return _answer(problem.status, json.dumps(problem.as_json()), CONTENT_TYPE, headers)
 
 
 def _answer(status: int, body: str, content_type: str, headers: Mapping[str, str] | None = None) -> JsonObject:
