@@ -3,6 +3,7 @@
 import io
 import subprocess
 import zipfile
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -11,35 +12,46 @@ from local.setup import ROOT, TOOLS, VENV, WHEELHOUSE, clean_environment
 
 FOLDER = ROOT / ".local" / "benchmark"
 RUNTIME = TOOLS / "runtime"
-MIB = 1024 * 1024
+MB = 1_000_000
 
 
 @dataclass(frozen=True)
 class Package:
-    """A deployed function: its own folder, and the folder of its layer, if any."""
+    """A deployed function: its own folder, the folder of its layer, if any, and the name of its handler."""
 
     function: Path
     layer: Path | None = None
+    handler: str = "app.lambda_handler"
 
     @property
-    def zipped_mib(self) -> float:
-        """The size of the upload: function and layer together."""
-        return sum(zipped_bytes(folder) for folder in (self.function, self.layer) if folder) / MIB
+    def zipped_mb(self) -> float:
+        """The size of the upload in 10^6 bytes: function and layer together."""
+        return sum(zipped_bytes(folder) for folder in (self.function, self.layer) if folder) / MB
+
+    @property
+    def has_certificates(self) -> bool:
+        """True if the layer ships the folder of certificates that it reads."""
+        return self.layer is not None and any(path.is_dir() for path in self.layer.glob("**/certificates"))
 
 
-def build() -> dict[str, Package]:
-    """Return the built functions by name. Unchanged parts come from the cache of `sam build`, without the network.
+def build(functions: Mapping[str, str]) -> dict[str, Package]:
+    """Build the compared variants and functions of this project. Unchanged parts come from the cache of `sam build`.
+
+    Args:
+        functions: the names of functions in the template, by the names in the result.
 
     Raises:
         BenchmarkError: `sam build` failed, or the environments are missing.
     """
-    ours = sam_build(FOLDER / "aichats", ROOT / "template.yaml", "RunScheduleFunction")
+    ours = sam_build(FOLDER / "aichats", ROOT / "template.yaml")
     others = sam_build(FOLDER / "variants", ROOT / "benchmarks" / "variants" / "template.yaml")
     compile_runtime()
     return {
-        "run_schedule": Package(ours / "RunScheduleFunction", layer=ours / "SharedLayer"),
-        "official": Package(others / "Official"),
         "empty": Package(others / "Empty"),
+        "floor": Package(others / "Floor"),
+        "official": Package(others / "Official"),
+        "official with a ledger": Package(others / "Official", handler="with_ledger.lambda_handler"),
+        **{name: Package(ours / function, layer=ours / "SharedLayer") for name, function in functions.items()},
     }
 
 

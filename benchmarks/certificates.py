@@ -1,6 +1,7 @@
 """Self-signed certificates for servers on loopback."""
 
 import ssl
+import subprocess
 from datetime import UTC, datetime, timedelta
 from ipaddress import ip_address
 from pathlib import Path
@@ -8,6 +9,8 @@ from pathlib import Path
 from cryptography import x509
 from cryptography.hazmat.primitives import hashes, serialization
 from cryptography.hazmat.primitives.asymmetric import ec
+
+from benchmarks.errors import BenchmarkError
 
 
 def make_certificate(folder: Path, host: str = "localhost") -> tuple[Path, ssl.SSLContext]:
@@ -47,3 +50,24 @@ def _general_name(host: str) -> x509.GeneralName:
         return x509.IPAddress(ip_address(host))
     except ValueError:
         return x509.DNSName(host)
+
+
+def hash_folder(bundle: Path, folder: Path) -> Path:
+    """Write each certificate of a bundle into a file with the name that OpenSSL looks for, as `openssl rehash` does.
+
+    Args:
+        bundle: a file with certificates in PEM.
+        folder: is created.
+
+    Raises:
+        BenchmarkError: the command `openssl` is missing or failed.
+    """
+    folder.mkdir()
+    end = "-----END CERTIFICATE-----\n"
+    for number, certificate in enumerate(bundle.read_text().split(end)[:-1]):
+        (folder / f"{number:03}.pem").write_text(certificate + end)
+    try:
+        subprocess.run(["openssl", "rehash", str(folder)], check=True, capture_output=True)
+    except (FileNotFoundError, subprocess.CalledProcessError) as error:
+        raise BenchmarkError(f"`openssl rehash` is missing or failed: {error}") from None
+    return folder

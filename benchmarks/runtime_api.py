@@ -7,6 +7,7 @@ import time
 import uuid
 from dataclasses import dataclass
 from queue import Empty, Queue
+from threading import Event
 
 from benchmarks.errors import BenchmarkError
 from benchmarks.loopback import Handler, Server
@@ -26,7 +27,12 @@ class Answer:
 
 
 class RuntimeApi(Server):
-    """A server for one function process in its ``with`` block. ``address`` is for ``AWS_LAMBDA_RUNTIME_API``."""
+    """A server for one function process in its ``with`` block.
+
+    Attributes:
+        address: the value of ``AWS_LAMBDA_RUNTIME_API``.
+        is_busy: set while the handler works.
+    """
 
     def __init__(self) -> None:
         super().__init__(_Calls)
@@ -34,6 +40,7 @@ class RuntimeApi(Server):
         self.events: Queue[bytes | None] = Queue()
         self.answers: Queue[Answer] = Queue()
         self.taken_at = 0.0
+        self.is_busy = Event()
 
     def __exit__(self, *exception: object) -> None:
         # End the thread that still waits for an event.
@@ -79,10 +86,12 @@ class _Calls(Handler):
             "Lambda-Runtime-Trace-Id": "Root=1-691f0000-0123456789abcdef01234567;Sampled=0",
         }
         self.server.taken_at = time.perf_counter()
+        self.server.is_busy.set()
         self.answer(200, event, headers)
 
     def _take_answer(self) -> None:
         """Store the body of ``…/response``, ``…/error`` or ``/runtime/init/error``."""
         content = self.body()
+        self.server.is_busy.clear()
         self.server.answers.put(Answer(self.server.taken_at, time.perf_counter(), self.path, content))
         self.answer(202, b'{"status": "OK"}', {"Content-Type": "application/json"})
