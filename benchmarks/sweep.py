@@ -134,9 +134,9 @@ def go_round(scenario: Scenario, automations: int, runs: int) -> tuple[int, bool
     return MOST_ROUNDS + 1, in_time
 
 
-def make_stack(scenario: Scenario, automations: int, runs: int) -> Stack:
-    """Return a stack for the scenario."""
-    cloud = Cloud()
+def make_stack(scenario: Scenario, automations: int, runs: int, cloud: Cloud | None = None) -> Stack:
+    """Return a stack for the scenario, on new services or the given ones."""
+    cloud = cloud or Cloud()
     client: Any = cloud
     schedules = Schedules(client, STACK, "arn:function", "arn:role", "arn:queue", cloud.clock)
     add_automations(cloud, schedules, automations, aligned=scenario.aligned)
