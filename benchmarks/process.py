@@ -31,6 +31,10 @@ class FunctionProcess:
         fields = dict(line.split(":", 1) for line in status.splitlines())
         return int(fields["VmHWM"].removesuffix("kB")) / 1024
 
+    def printed_bytes(self) -> int:
+        """Return the bytes that it has printed so far, which Lambda writes to the log."""
+        return Path(f"/proc/{self.pid}/fd/1").stat().st_size
+
 
 @contextmanager
 def running(

@@ -187,6 +187,10 @@ def report(app: "Application", meter: Meter) -> int:
         met &= row(f"of {size // 1024} KB, queued alone", names, units, 1) <= mark
         print(f" {mark} |")
     for size in UNITS:
+        units = measured(app, meter, size, 1, 1, at_once=True)
+        row(f"of {size // 1024} KB, performed at once", names, units, 1)
+        print(" |")
+    for size in UNITS:
         units = measured(app, meter, size, FAN_OUT, 1)
         row(f"of {size // 1024} KB, one of {FAN_OUT} that share their text", names, units, FAN_OUT)
         print(" |")
@@ -209,8 +213,16 @@ def row(what: str, names: Sequence[str], units: Units, runs: int) -> float:
     return total
 
 
-def measured(app: "Application", meter: Meter, size: int, together: int, times: int) -> Units:
+def measured(app: "Application", meter: Meter, size: int, together: int, times: int, *, at_once: bool = False) -> Units:
     """Return the units of ``times`` groups of ``together`` runs.
+
+    Args:
+        app: the application.
+        meter: its client for DynamoDB.
+        size: the bytes of a message.
+        together: the number of runs of a group.
+        times: the number of groups.
+        at_once: whether each run is performed without the queue, as `run_schedule` does with a single run.
 
     Raises:
         BenchmarkError: a run did not succeed, or the local AWS reports other units.
@@ -220,10 +232,12 @@ def measured(app: "Application", meter: Meter, size: int, together: int, times: 
         progress(f"{size} bytes, {number} of {times}")
         runs = make_runs(size, together)
         with redirect_stdout(StringIO()), time_limit(60):
-            app.dispatcher.enqueue(runs)
+            if not at_once:
+                app.dispatcher.enqueue(runs)
             for run in runs:
-                due(meter.client, run)
-                outcome = app.dispatcher.perform(run.run_id, LEASE)
+                if not at_once:
+                    due(meter.client, run)
+                outcome = app.dispatcher.perform(run if at_once else run.run_id, LEASE)
                 if outcome.state != "succeeded":
                     raise BenchmarkError(f"a run is {outcome.state}: {outcome.error}")
     progress("")
@@ -283,6 +297,11 @@ def index_of(properties: Mapping[str, Any]) -> Index:
     projection = properties["Projection"]
     whole = projection["ProjectionType"] == "ALL"
     return Index(properties["IndexName"], keys, None if whole else [*keys, *projection.get("NonKeyAttributes", ())])
+
+
+def units_of_transaction(request: Item) -> int:
+    """Return the write units of a transaction on a table without indexes, whose updated items have up to 1 KB."""
+    return sum(2 * kilobytes(write["Put"]["Item"] if "Put" in write else {}) for write in request["TransactItems"])
 
 
 class _Loader(yaml.SafeLoader):
