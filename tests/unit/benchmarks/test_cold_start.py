@@ -134,9 +134,10 @@ def test_a_wrong_response_is_no_measurement() -> None:
         cold_start.check("http_api", MEASURED["http_api"], calls, [answer])
 
 
-def test_calls_that_are_made_once_for_a_process_are_shown_apart() -> None:
+def test_calls_that_not_every_event_makes_are_shown_with_their_number() -> None:
     assert (
-        cold_start.per_event(Counter({"GetSecretValue": 1, "UpdateItem": 102})) == "GetSecretValue once, UpdateItem 2"
+        cold_start.per_event(Counter({"GetSecretValue": 1, "UpdateItem": 102}))
+        == "GetSecretValue 1 in all, UpdateItem 2"
     )
 
 

@@ -24,7 +24,7 @@ EXPECTED = Result(
 
 @pytest.mark.parametrize(
     ("ours", "calls", "code", "verdicts"),
-    [(80.0, 4.0, 0, ("met", "met")), (79.0, 4.0, 1, ("missed", "met")), (80.0, 4.1, 1, ("met", "missed"))],
+    [(90.0, 3.0, 0, ("met", "met")), (89.0, 3.0, 1, ("missed", "met")), (90.0, 3.1, 1, ("met", "missed"))],
 )
 def test_the_exit_code_says_whether_both_marks_are_met(
     ours: float, calls: float, code: int, verdicts: tuple[str, str], capsys: pytest.CaptureFixture[str]
@@ -33,8 +33,8 @@ def test_the_exit_code_says_whether_both_marks_are_met(
 
     assert fan_out.report(numbers, {"UpdateItem": calls}) == code
     printed = capsys.readouterr().out
-    assert f"the mark of 8 is {verdicts[0]}." in printed
-    assert f"the mark of 4 is {verdicts[1]}." in printed
+    assert f"the mark of 9 is {verdicts[0]}." in printed
+    assert f"the mark of 3 is {verdicts[1]}." in printed
 
 
 @pytest.mark.parametrize("targets", ["0", "15", "many"])
