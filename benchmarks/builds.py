@@ -1,11 +1,16 @@
 """The measured functions, built by `sam build` as for a deployment."""
 
 import io
+import os
+import shutil
 import subprocess
 import zipfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
+
+import yaml
 
 from benchmarks.errors import BenchmarkError
 from local.setup import ROOT, TOOLS, VENV, WHEELHOUSE, clean_environment
@@ -17,21 +22,29 @@ MB = 1_000_000
 
 @dataclass(frozen=True)
 class Package:
-    """A deployed function: its own folder, the folder of its layer, if any, and the name of its handler."""
+    """A deployed function.
+
+    Attributes:
+        function: its own folder.
+        layers: the folders of its layers.
+        opt: the folder with the files of all its layers, as Lambda unpacks them into ``/opt``; ``None`` without layers.
+        handler: the name of its handler.
+    """
 
     function: Path
-    layer: Path | None = None
+    layers: tuple[Path, ...] = ()
+    opt: Path | None = None
     handler: str = "app.lambda_handler"
 
     @property
     def zipped_mb(self) -> float:
-        """The size of the upload in 10^6 bytes: function and layer together."""
-        return sum(zipped_bytes(folder) for folder in (self.function, self.layer) if folder) / MB
+        """The size of the upload in 10^6 bytes: function and layers together."""
+        return sum(zipped_bytes(folder) for folder in (self.function, *self.layers)) / MB
 
     @property
     def has_certificates(self) -> bool:
-        """True if the layer ships the folder of certificates that it reads."""
-        return self.layer is not None and any(path.is_dir() for path in self.layer.glob("**/certificates"))
+        """True if a layer ships the folder of certificates that it reads."""
+        return any(path.is_dir() for layer in self.layers for path in layer.glob("**/certificates"))
 
 
 def build(functions: Mapping[str, str]) -> dict[str, Package]:
@@ -51,8 +64,39 @@ def build(functions: Mapping[str, str]) -> dict[str, Package]:
         "floor": Package(others / "Floor"),
         "official": Package(others / "Official"),
         "official with a ledger": Package(others / "Official", handler="with_ledger.lambda_handler"),
-        **{name: Package(ours / function, layer=ours / "SharedLayer") for name, function in functions.items()},
+        **{name: package(ours, function) for name, function in functions.items()},
     }
+
+
+def package(built: Path, function: str) -> Package:
+    """Return a function of the template from the folder of `sam build`."""
+    layers = tuple(built / name for name in layers_of(function))
+    return Package(built / function, layers, opt=merged(layers))
+
+
+def layers_of(function: str) -> list[str]:
+    """Return the names of a function's layers in the template: those of all functions, and its own."""
+    loader = _Loader((ROOT / "template.yaml").read_text())
+    template: dict[str, Any] = loader.get_single_data()
+    places = (template["Globals"]["Function"], template["Resources"][function]["Properties"])
+    return [layer for place in places for layer in place.get("Layers", [])]
+
+
+class _Loader(yaml.SafeLoader):
+    """Loader that returns the name of a resource for a reference, and nothing for other short forms."""
+
+
+_Loader.add_multi_constructor("!", lambda *_: None)
+_Loader.add_constructor("!Ref", lambda _, node: str(node.value))
+
+
+def merged(layers: Sequence[Path]) -> Path:
+    """Return a folder with the files of all layers. A package of Python may have its modules in several layers."""
+    whole = FOLDER / "opt" / "-".join(layer.name for layer in layers)
+    shutil.rmtree(whole, ignore_errors=True)
+    for layer in layers:
+        shutil.copytree(layer, whole, dirs_exist_ok=True, copy_function=os.link)
+    return whole
 
 
 def sam_build(folder: Path, template: Path, *resources: str) -> Path:

@@ -83,12 +83,12 @@ def certificates(package: Package, upstream: Upstream) -> dict[str, str]:
     bundle = {"AWS_CA_BUNDLE": str(upstream.ca_bundle), "SSL_CERT_FILE": str(upstream.ca_bundle)}
     if package.has_certificates:
         return folder
-    return folder | bundle if package.layer is None else bundle
+    return folder | bundle if package.opt is None else bundle
 
 
 def lambda_environment(package: Package, api: RuntimeApi, upstream: Upstream, memory_mb: int) -> dict[str, str]:
     """Return the variables that Lambda and the template set, with the address of the mock services."""
-    layer = [str(package.layer / "python")] if package.layer else []
+    layers = [str(package.opt / "python")] if package.opt else []
     return {
         "AWS_ACCESS_KEY_ID": "AKIAIOSFODNN7EXAMPLE",
         **certificates(package, upstream),
@@ -118,7 +118,7 @@ def lambda_environment(package: Package, api: RuntimeApi, upstream: Upstream, me
         "RUN_QUEUE_URL": f"{upstream.url}/123456789012/runs",
         # Lambda's file system is read-only, so a function can't store bytecode.
         "PYTHONDONTWRITEBYTECODE": "1",
-        "PYTHONPATH": ":".join([str(package.function), *layer]),
+        "PYTHONPATH": ":".join([str(package.function), *layers]),
         "TZ": ":UTC",
         "WHOP_API_VERSION": "2026-07-08-1",
         "WHOP_BASE_URL": f"{upstream.url}/api/v1",

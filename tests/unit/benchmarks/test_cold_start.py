@@ -13,8 +13,8 @@ from threading import Event
 
 import pytest
 
-from benchmarks import cold_start
-from benchmarks.builds import MB, Package
+from benchmarks import builds, cold_start
+from benchmarks.builds import MB, Package, layers_of, merged
 from benchmarks.certificates import hash_folder, make_certificate
 from benchmarks.cold_start import COLD, MARKS, ZIP, Mark
 from benchmarks.cpu_share import CpuShare, cpu_seconds, share_of
@@ -68,10 +68,28 @@ def test_the_zipped_size_is_that_of_function_and_layer_together(tmp_path: Path) 
         (tmp_path / name / "incompressible").write_bytes(os.urandom(MB))
 
     alone = Package(tmp_path / "function").zipped_mb
-    both = Package(tmp_path / "function", layer=tmp_path / "layer").zipped_mb
+    both = Package(tmp_path / "function", layers=(tmp_path / "layer",)).zipped_mb
 
     assert 1.0 < alone < 1.01
     assert both == pytest.approx(2 * alone)
+
+
+def test_layers_are_merged_because_a_package_may_have_modules_in_several(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(builds, "FOLDER", tmp_path / "merged")
+    for layer, module in (("one", "a.py"), ("two", "b.py")):
+        (tmp_path / layer / "python" / "package").mkdir(parents=True)
+        (tmp_path / layer / "python" / "package" / module).touch()
+
+    whole = merged([tmp_path / "one", tmp_path / "two"])
+
+    assert {path.name for path in (whole / "python" / "package").iterdir()} == {"a.py", "b.py"}
+
+
+def test_a_function_has_the_layers_of_all_functions_and_its_own() -> None:
+    assert layers_of("RunScheduleFunction") == ["SharedLayer"]
+    assert layers_of("HttpApiFunction") == ["SharedLayer", "ApiLayer"]
 
 
 @pytest.mark.parametrize("rounds", ["0", "-1", "many"])
