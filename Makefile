@@ -88,13 +88,15 @@ lock: setup ## Pin the newest allowed versions of all dependencies, with hashes
 	@$(BIN)/python -m local.lock
 
 .PHONY: benchmark
-benchmark: setup ## Measure cold start, fan-out, writes, webhooks, look-ups, sweeps, the command and the console
+benchmark: setup ## Measure cold start, fan-out, writes, webhooks, look-ups, sweeps, growth, costs, the command and the console
 	@$(BIN)/python -m benchmarks.cold_start
 	@$(BIN)/python -m benchmarks.fan_out
 	@$(BIN)/python -m benchmarks.writes
 	@$(BIN)/python -m benchmarks.webhooks
 	@$(BIN)/python -m benchmarks.lookup
 	@$(BIN)/python -m benchmarks.sweep
+	@$(BIN)/python -m benchmarks.scale
+	@$(BIN)/python -m benchmarks.cost
 	@$(BIN)/python -m benchmarks.cli_start
 	@$(BIN)/python -m benchmarks.console
 

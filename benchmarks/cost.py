@@ -54,7 +54,7 @@ store, and subscriptions.
 
 @dataclass(frozen=True)
 class Measurement:
-    """What a function takes for one event, without the time of the services.
+    """The durations, calls and logs of a function for one event, without the time of the services.
 
     Attributes:
         init_ms: the init phase.
