@@ -44,7 +44,7 @@ class Package:
     @property
     def has_certificates(self) -> bool:
         """True if a layer ships the folder of certificates that it reads."""
-        return any(path.is_dir() for layer in self.layers for path in layer.glob("**/certificates"))
+        return any((layer / "python" / "certificates").is_dir() for layer in self.layers)
 
 
 def build(functions: Mapping[str, str]) -> dict[str, Package]:

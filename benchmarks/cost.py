@@ -28,7 +28,7 @@ MEMORY_MB = 512
 WARM_CALLS = 50
 WHOP_MS, AWS_MS = 50.0, 5.0
 BATCH = 10
-"""Changes that `publish_events` gets at once in this calculation. It takes up to 100."""
+"""The changes that `publish_events` gets at once in this calculation. It takes up to 100."""
 TRANSITIONS = 3
 OPERATIONS = 2
 DESCRIPTION = f"""\

@@ -14,6 +14,7 @@ from aichats.automations.model import Automation
 from aichats.automations.row import item_from_row, next_row
 from aichats.aws.attributes import encode
 from aichats.runs.ledger.rows import new_item
+from aichats.runs.ledger.times import to_text
 from benchmarks.batches import make_runs
 from benchmarks.upstream import BEARER, CHANGE, CREATE, DELIVERY, RECEIVER, SCHEDULE_GROUP, WEBHOOK_SECRET, Answer, Json
 from local.setup import ROOT
@@ -142,12 +143,18 @@ def has_status(*statuses: int) -> Callable[[Any], bool]:
 
 # ------------------------------------------------------------------ events
 
-CREATED_AT = NOW.isoformat(timespec="milliseconds").replace("+00:00", "Z")
+CREATED_AT = to_text(NOW)
 
 
 def change() -> bytes:
-    """Return an event of a stream with the end of one run."""
-    return stored("stream", "run_succeeded.json")
+    """Return an event of a stream with the end of one run, now. An old end would be stored twice, as a late event."""
+    now = datetime.now(UTC)
+    event = json.loads(stored("stream", "run_succeeded.json"))
+    record = event["Records"][0]["dynamodb"]
+    record["ApproximateCreationDateTime"] = int(now.timestamp())
+    for name in ("updated_at", "finished_at"):
+        record["NewImage"][name] = {"S": to_text(now)}
+    return json.dumps(event).encode()
 
 
 def outgoing() -> bytes:
