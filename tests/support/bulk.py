@@ -29,7 +29,7 @@ class BulkBench(StackInMemory):
     def __init__(self, world: World | None = None) -> None:
         super().__init__(world)
         # The queue must see the time of the ledger.
-        self.app.queue = replace(self.app.queue, clock=self.clock)
+        self.app.queue.clock = self.clock
         self.app.dispatcher = replace(self.app.dispatcher, queue=self.app.queue)
         self.api = HttpCaller(create_api(self.app).resolve)
         self.created: list[tuple[datetime, str]] = []

@@ -127,7 +127,7 @@ class LivingStack(BudgetedStack):
         """Let the parts that read the time of the machine read that of the stack, and let no wait be random."""
         app = self.app
         app.secrets.clock = lambda: self.clock().timestamp()
-        app.queue = replace(app.queue, clock=self.clock)
+        app.queue.clock = self.clock
         performer = replace(app.dispatcher.performer, randomness=random.Random(1))
         app.dispatcher = replace(app.dispatcher, performer=performer, queue=app.queue)
         app.missed_slots = MissedSlots(

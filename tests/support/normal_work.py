@@ -372,7 +372,7 @@ def a_message_about_deliveries_cannot_be_read(roles: Roles) -> None:
 
 
 def deliver(roles: Roles, message: QueuedMessage) -> None:
-    assert roles.call(DELIVER, messages(body_of(message))) == {"batchItemFailures": []}
+    assert roles.call(DELIVER, messages(message.model_dump_json())) == {"batchItemFailures": []}
 
 
 def the_sweep_finds_deliveries_that_are_overdue(roles: Roles) -> None:

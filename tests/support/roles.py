@@ -4,11 +4,11 @@ import contextlib
 import json
 import runpy
 from collections import defaultdict
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from functools import cache
+from functools import cache, partial
 from typing import Any, Self
 
 import pytest
@@ -20,6 +20,7 @@ from botocore.session import Session, get_session
 
 from aichats import bootstrap
 from aichats.aws import clients
+from aichats.aws.errors import ResponseError
 from aichats.runs.ledger import times
 from local.cloud.deploy import Stack
 from local.cloud.emulator import Emulator
@@ -129,9 +130,7 @@ class Roles:
                 patch.setenv(name, value)
             patch.setattr(Later, "ahead", later)
             patch.setattr(times, "datetime", Later)
-            with own_application(patch) as session:
-                if not as_root:
-                    self._listen(session, self.made[function])
+            with own_application(patch, self._unwatched if as_root else partial(self._watched, self.made[function])):
                 code = runpy.run_path(str(ROOT / FUNCTIONS[function]["CodeUri"] / "app.py"))
                 return code["lambda_handler"](event, make_context(FUNCTIONS[function]["Timeout"]))
 
@@ -142,17 +141,11 @@ class Roles:
         found: Json = json.loads(answer.get("body") or "{}")
         return found
 
-    def _listen(self, session: Session, made: list[Call]) -> None:
-        def begins(**call: Any) -> None:
-            model = call["model"]
-            made.append(Call(model.service_model.service_name, model.name, call["params"]))
+    def _unwatched(self, _: str, client: Any) -> Any:
+        return client
 
-        def ended(**call: Any) -> None:
-            if (message := denial(call["parsed"])) is not None:
-                self.denied.append(message)
-
-        session.register("before-parameter-build", begins)
-        session.register("after-call", ended)
+    def _watched(self, made: list[Call], service: str, client: Any) -> Any:
+        return WatchedClient(service, client, made, self.denied)
 
     # ------------------------------------------------------------------ permissions
 
@@ -245,7 +238,31 @@ class Roles:
         )
 
 
-def denial(answer: Json) -> str | None:
+class WatchedClient:
+    """A client that records its calls and the denied calls."""
+
+    def __init__(self, service: str, client: Any, made: list[Call], denied: list[str]) -> None:
+        self._service = service
+        self._client = client
+        self._made = made
+        self._denied = denied
+
+    def __getattr__(self, name: str) -> Any:
+        method = getattr(self._client, name)
+
+        def call(**request: Any) -> Any:
+            self._made.append(Call(self._service, name.title().replace("_", ""), request))
+            try:
+                return method(**request)
+            except ResponseError as error:
+                if (message := denial(error.response)) is not None:
+                    self._denied.append(message)
+                raise
+
+        return method if name == "close" else call
+
+
+def denial(answer: Mapping[str, Any]) -> str | None:
     """Return AWS's message if a response denies a call; otherwise ``None``."""
     error: dict[str, str] = answer.get("Error", {})
     return error["Message"] if "AccessDenied" in error.get("Code", "") else None
@@ -270,8 +287,11 @@ def make_session() -> Session:
 
 
 @contextlib.contextmanager
-def own_application(patch: pytest.MonkeyPatch) -> Iterator[Session]:
-    """Let the next application be created with this session. Close its connections at the end."""
+def own_application(patch: pytest.MonkeyPatch, watch: Callable[[str, Any], Any]) -> Iterator[None]:
+    """Let the next application be created again. Close its connections at the end.
+
+    ``watch`` gets each service and its client, and returns the client to use.
+    """
     with ExitStack() as opened:
         session = make_session()
 
@@ -279,12 +299,12 @@ def own_application(patch: pytest.MonkeyPatch) -> Iterator[Session]:
         def create_client(service: str) -> Any:
             client = CREATE_CLIENT(service)
             opened.callback(client.close)
-            return client
+            return watch(service, client)
 
         patch.setattr(clients, "_session", lambda: session)
         patch.setattr(clients, "_create_client", create_client)
         bootstrap.application.cache_clear()
-        yield session
+        yield
         if bootstrap.application.cache_info().currsize:
             bootstrap.application().transport.close()
         bootstrap.application.cache_clear()

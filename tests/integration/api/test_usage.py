@@ -10,12 +10,12 @@ import pytest
 
 from aichats.api.app import create_api
 from aichats.api.routes import usage
-from aichats.aws.clients import aws_client
 from aichats.aws.transactions import Insertion, insert_once
 from aichats.bootstrap import Application
 from aichats.events import usage_reads
 from aichats.events.usage import usage_additions
 from aichats.http.deadline import time_limit
+from aichats.http.transport import MAX_CONNECTIONS
 from tests.support.fakes import FakeSecretsManager, Json
 from tests.support.lambda_calls import CALLERS_SECRET, LOCAL, SECRETS, HttpCaller, make_application, stored_caller
 from tests.support.whop_in_memory import WhopInMemory
@@ -201,5 +201,4 @@ def test_the_answer_has_all_statuses() -> None:
 
 
 def test_days_are_read_with_connections_that_the_client_keeps() -> None:
-    # The client would open more, close them after their use, and log a warning for each.
-    assert aws_client("dynamodb").meta.config.max_pool_connections >= usage_reads.READERS
+    assert MAX_CONNECTIONS >= usage_reads.READERS

@@ -4,6 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
+from copy import copy
 from dataclasses import replace
 from typing import Any
 
@@ -70,7 +71,8 @@ def counted(stack: StackInMemory) -> Aws:
     client: Any = aws
     stack.app.ledger = replace(stack.app.ledger, client=client)
     stack.app.automation_table = replace(stack.app.automation_table, client=client)
-    queue = replace(stack.app.dispatcher.queue, client=lambda: client)
+    queue = copy(stack.app.dispatcher.queue)
+    queue.client = lambda: client
     stack.app.dispatcher = replace(stack.app.dispatcher, ledger=stack.app.ledger, queue=queue)
     return aws
 
@@ -91,7 +93,7 @@ def statuses(stack: StackInMemory) -> dict[str | None, str]:
 def deferred(stack: StackInMemory) -> list[tuple[str, ...]]:
     """Return the automations of each event message in the queue."""
     messages = [read_message(sent.body) for sent in stack.sqs.sent]
-    return [message.automations for message in messages if isinstance(message, EventMessage)]
+    return [tuple(message.automations) for message in messages if isinstance(message, EventMessage)]
 
 
 @contextmanager

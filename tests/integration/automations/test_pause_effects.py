@@ -7,7 +7,7 @@ from typing import Any
 import pytest
 
 from aichats.aws.observability import metrics
-from aichats.runs.queue_messages import EventMessage, GroupMessage
+from aichats.runs.queue_messages import EventMessage, GroupMessage, body_of
 from aichats.schedules.pauses import Pauses, PauseWindow
 from tests.support.automations import listening, reconcile, scheduled
 from tests.support.fakes import Json, aws_error
@@ -237,7 +237,7 @@ def test_the_runs_that_a_pause_skips_are_counted_once(stack: StackInMemory) -> N
 def test_an_event_from_the_queue_is_skipped_if_the_pause_has_begun_meanwhile(stack: StackInMemory, scope: str) -> None:
     paused_listener(stack, scope)
     message = EventMessage(webhook_id="msg_1", event=payment(), automations=(NAME,))
-    assert deliver(stack, message.model_dump_json()) == {"batchItemFailures": []}
+    assert deliver(stack, body_of(message)) == {"batchItemFailures": []}
     assert [status for status, _ in skipped(stack)] == ["skipped", "skipped"]
 
 
@@ -286,7 +286,7 @@ def test_groups_are_expanded_and_their_runs_wait(stack: StackInMemory) -> None:
     stack.app.ledger.add([run], lambda _: NOON)
     pause(stack, "stack")
     group = GroupMessage(slow=False, sent_at=NOON, runs=((run.run_id, 0),))
-    assert deliver(stack, group.model_dump_json()) == {"batchItemFailures": []}
+    assert deliver(stack, body_of(group)) == {"batchItemFailures": []}
     assert [sent.run_id for sent in stack.sqs.sent] == [run.run_id]
     stack.work()
     assert [row.status for row in stack.runs] == ["pending"]

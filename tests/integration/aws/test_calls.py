@@ -12,7 +12,7 @@ from typing import Any
 
 import pytest
 
-from aichats.aws.calls import STORE_SECONDS, Client
+from aichats.aws.calls import STORING_SECONDS, Client
 from aichats.aws.credentials import CredentialSource
 from aichats.aws.errors import NoResponseError, ResponseError
 from aichats.aws.services import SERVICES
@@ -268,9 +268,9 @@ def test_a_slow_answer_ends_with_the_deadline() -> None:
     aws = Aws(drip_body)
     with aws.serving() as client:
         began = time.monotonic()
-        with time_limit(STORE_SECONDS + 0.5), pytest.raises(NoResponseError, match="did not answer"):
+        with time_limit(STORING_SECONDS + 0.5), pytest.raises(NoResponseError, match="did not answer"):
             get(client)
-    assert STORE_SECONDS <= time.monotonic() - began < 30
+    assert STORING_SECONDS <= time.monotonic() - began < 30
     assert len(aws.bodies) == 1
 
 

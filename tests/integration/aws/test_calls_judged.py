@@ -11,23 +11,24 @@ from botocore.config import Config
 from botocore.exceptions import ClientError
 from botocore.session import get_session
 from moto.core.botocore_stubber import MockRawResponse
-from tests.support.dynamodb import create_table
 
 from aichats.aws.calls import Client
 from aichats.aws.clients import aws_client
 from aichats.aws.credentials import CredentialSource
 from aichats.aws.errors import ResponseError
 from aichats.aws.services import SERVICES
-from aichats.http.transport import DeadlineTransport, Reply
+from aichats.http.transport import DeadlineTransport, RawReply
 from tests.support.fakes import FakeClock
 from tests.support.fixtures import fresh_application
+from tests.support.ledgers import create_table
 from tests.support.moto_server import moto_server
 
-KEYS = {"AWS_ACCESS_KEY_ID": "AKIA1", "AWS_SECRET_ACCESS_KEY": "s", "AWS_SESSION_TOKEN": "t"}
+KEYS = {"AWS_ACCESS_KEY_ID": "AKIA1", "AWS_SECRET_ACCESS_KEY": "s", "AWS_SESSION_TOKEN": "testing"}
 KEY = {"run_id": {"S": "ä€😀"}}
 ITEM = {**KEY, "n": {"N": "1"}, "l": {"L": [{"NULL": True}, {"BOOL": False}, {"M": {}}]}, "s": {"SS": ["a", "b"]}}
 WRITE = {"TableName": "runs", "ReturnValuesOnConditionCheckFailure": "ALL_OLD"}
 CHANGE = {**WRITE, "Key": KEY, "UpdateExpression": "SET #a = :a", "ExpressionAttributeNames": {"#a": "a"}}
+VERSION = "1" * 32
 REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
     ("dynamodb", "get_item"): {"TableName": "runs", "Key": KEY, "ConsistentRead": True},
     ("dynamodb", "batch_get_item"): {"RequestItems": {"runs": {"Keys": [KEY], "ConsistentRead": True}}},
@@ -41,12 +42,16 @@ REQUESTS: dict[tuple[str, str], dict[str, Any]] = {
         "Limit": 5,
         "ScanIndexForward": False,
     },
-    ("dynamodb", "scan"): {"TableName": "runs", "IndexName": "i", "ExclusiveStartKey": KEY},
+    ("dynamodb", "scan"): {"TableName": "runs", "IndexName": "by_day", "ExclusiveStartKey": KEY},
     ("events", "put_events"): {"Entries": [{"Source": "s", "DetailType": "d", "Detail": "{}", "EventBusName": "b"}]},
     ("secretsmanager", "get_secret_value"): {"SecretId": "aichats/dev/whop", "VersionStage": "AWSPREVIOUS"},
     ("secretsmanager", "list_secrets"): {"Filters": [{"Key": "name", "Values": ["aichats/"]}], "MaxResults": 100},
     ("secretsmanager", "put_secret_value"): {"SecretId": "a", "SecretString": "{}", "VersionStages": ["x"]},
-    ("secretsmanager", "update_secret_version_stage"): {"SecretId": "a", "VersionStage": "x", "MoveToVersionId": "1"},
+    ("secretsmanager", "update_secret_version_stage"): {
+        "SecretId": "a",
+        "VersionStage": "x",
+        "MoveToVersionId": "1" * 32,
+    },
     ("sqs", "send_message_batch"): {
         "QueueUrl": "https://sqs.eu-west-1.amazonaws.com/1/runs",
         "Entries": [{"Id": "0", "MessageBody": '{"a": "ü"}', "DelaySeconds": 5, "MessageGroupId": "g"}],
@@ -66,55 +71,28 @@ ANSWERS: dict[tuple[str, str], dict[str, Any]] = {
     ("secretsmanager", "list_secrets"): {"SecretList": [{"Name": "a", "Tags": []}], "NextToken": "n"},
     ("sqs", "send_message_batch"): {"Successful": [], "Failed": [{"Id": "0", "Code": "C", "SenderFault": True}]},
 }
-FAILURES = [
-    (
-        "dynamodb",
-        "put_item",
-        400,
-        {
-            "__type": "com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException",
-            "message": "The conditional request failed",
-            "Item": ITEM,
-        },
-        {},
-    ),
-    (
-        "dynamodb",
-        "transact_write_items",
-        400,
-        {
-            "__type": "a#TransactionCanceledException",
-            "Message": "canceled",
-            "CancellationReasons": [
-                {"Code": "None"},
-                {"Code": "ConditionalCheckFailed", "Item": ITEM, "Message": "no"},
-            ],
-        },
-        {},
-    ),
-    ("dynamodb", "get_item", 400, {"__type": "com.amazon.coral.validate#ValidationException", "message": "bad"}, {}),
-    ("dynamodb", "get_item", 400, {"__type": "AccessDeniedException", "Message": "denied"}, {"x-amzn-requestid": "R"}),
-    ("dynamodb", "get_item", 413, b"Request Entity Too Large", {}),
-    ("dynamodb", "get_item", 400, b"", {}),
-    ("secretsmanager", "get_secret_value", 400, {"__type": "ResourceNotFoundException", "Message": "gone"}, {}),
-    ("secretsmanager", "get_secret_value", 400, {"__type": "DecryptionFailure:http://x/", "Message": "kms"}, {}),
-    (
-        "sqs",
-        "send_message_batch",
-        400,
-        {"__type": "com.amazonaws.sqs#QueueDoesNotExist", "message": "no queue"},
-        {"x-amzn-query-error": "AWS.SimpleQueueService.NonExistentQueue;Sender"},
-    ),
-    (
-        "sqs",
-        "send_message_batch",
-        400,
-        {"__type": "com.amazonaws.sqs#BatchRequestTooLong", "message": "long"},
-        {"x-amzn-query-error": "broken"},
-    ),
-    ("events", "put_events", 500, {"__type": "InternalException", "message": None}, {}),
-    ("events", "put_events", 503, b"<html><b>Http/1.1 Service Unavailable</b></html>", {}),
-    ("events", "put_events", 502, b"", {}),
+REASONS = [{"Code": "None"}, {"Code": "ConditionalCheckFailed", "Item": ITEM, "Message": "no"}]
+PUT, GET, BATCH = ("dynamodb", "put_item"), ("dynamodb", "get_item"), ("sqs", "send_message_batch")
+TRANSACT, SECRET, EVENTS = (
+    ("dynamodb", "transact_write_items"),
+    ("secretsmanager", "get_secret_value"),
+    ("events", "put_events"),
+)
+QUERY_CODE = {"x-amzn-query-error": "AWS.SimpleQueueService.NonExistentQueue;Sender"}
+FAILURES: list[tuple[tuple[str, str], int, Any, dict[str, str]]] = [
+    (PUT, 400, {"__type": "a.b#ConditionalCheckFailedException", "message": "failed", "Item": ITEM}, {}),
+    (TRANSACT, 400, {"__type": "a#TransactionCanceledException", "Message": "m", "CancellationReasons": REASONS}, {}),
+    (GET, 400, {"__type": "com.amazon.coral.validate#ValidationException", "message": "bad"}, {}),
+    (GET, 400, {"__type": "AccessDeniedException", "Message": "denied"}, {"x-amzn-requestid": "R"}),
+    (GET, 413, b"Request Entity Too Large", {}),
+    (GET, 400, b"", {}),
+    (SECRET, 400, {"__type": "ResourceNotFoundException", "Message": "gone"}, {}),
+    (SECRET, 400, {"__type": "DecryptionFailure:http://x/", "Message": "kms"}, {}),
+    (BATCH, 400, {"__type": "com.amazonaws.sqs#QueueDoesNotExist", "message": "no queue"}, QUERY_CODE),
+    (BATCH, 400, {"__type": "com.amazonaws.sqs#BatchRequestTooLong", "message": "m"}, {"x-amzn-query-error": "broken"}),
+    (EVENTS, 500, {"__type": "InternalException", "message": None}, {}),
+    (EVENTS, 503, b"<html><b>Http/1.1 Service Unavailable</b></html>", {}),
+    (EVENTS, 502, b"", {}),
 ]
 
 
@@ -127,7 +105,7 @@ class FakeTransport(DeadlineTransport):
         self.headers: dict[str, str] = {}
         self.body = b""
 
-    def send(self, method: str, url: str, headers: Any, body: bytes, *, connect: float, read: float) -> Reply:
+    def send(self, method: str, url: str, headers: Any, body: bytes, *, connect: float, read: float) -> RawReply:
         assert (method, connect, read) == ("POST", 2.0, 5.0)
         self.url, self.headers, self.body = url, dict(headers), body
         return self.reply
@@ -136,19 +114,21 @@ class FakeTransport(DeadlineTransport):
 class Botocore:
     """A client of botocore that keeps the request, and always gets the same response."""
 
-    def __init__(self, service: str, reply: Reply = (200, {}, b"{}")) -> None:
+    def __init__(self, service: str, reply: RawReply = (200, {}, b"{}")) -> None:
         self.sent: list[AWSPreparedRequest] = []
         self.reply = reply
         session = get_session()
         config = Config(retries={"total_max_attempts": 1})
         self.client: Any = session.create_client(service, region_name="eu-west-1", config=config)
-        self.client.meta.events.register("before-send", self.answer)
+        answer: Any = self.answer
+        self.client.meta.events.register("before-send", answer)
 
     def answer(self, request: AWSPreparedRequest, **_: Any) -> AWSResponse:
         self.sent.append(request)
         status, headers, content = self.reply
         raw: Any = MockRawResponse(content)
-        return AWSResponse(request.url, status, headers, raw)
+        fields: Any = headers
+        return AWSResponse(request.url, status, fields, raw)
 
 
 def client(service: str, transport: DeadlineTransport) -> Any:
@@ -172,11 +152,12 @@ def test_a_request_is_botocores(service: str, operation: str) -> None:
 
     (sent,) = judge.sent
     expected = {name.lower(): text(value) for name, value in sent.headers.items()}
-    body = json.loads(transport.body)
+    body, judged = json.loads(transport.body), json.loads(text(sent.body))
     if token := SERVICES[service].tokenized == operation:
-        assert body.keys() == json.loads(sent.body).keys()
+        assert body.keys() == judged.keys()
         body.pop("ClientRequestToken")
-    assert body == {name: value for name, value in json.loads(sent.body).items() if name != "ClientRequestToken"}
+        judged.pop("ClientRequestToken")
+    assert body == judged
     if not token:
         assert transport.body == sent.body
     assert transport.url == sent.url
@@ -197,8 +178,9 @@ def test_an_answer_is_botocores(service: str, operation: str) -> None:
     assert answer == judged
 
 
-@pytest.mark.parametrize(("service", "operation", "status", "body", "headers"), FAILURES)
-def test_an_error_is_botocores(service: str, operation: str, status: int, body: Any, headers: dict[str, str]) -> None:
+@pytest.mark.parametrize(("called", "status", "body", "headers"), FAILURES)
+def test_an_error_is_botocores(called: tuple[str, str], status: int, body: Any, headers: dict[str, str]) -> None:
+    service, operation = called
     content = body if isinstance(body, bytes) else json.dumps(body).encode()
     request = REQUESTS[service, operation]
     with pytest.raises(ClientError) as judged:
@@ -217,8 +199,8 @@ def test_an_error_is_botocores(service: str, operation: str, status: int, body: 
     }
 
 
-def text(value: str | bytes) -> str:
-    return value.decode() if isinstance(value, bytes) else value
+def text(value: Any) -> str:
+    return value.decode() if isinstance(value, bytes) else str(value)
 
 
 # ---- moto
@@ -228,7 +210,7 @@ def test_moto_answers_calls_of_each_service() -> None:
     with moto_server(), fresh_application():
         create_table(boto3.client("dynamodb"), "runs")
         queue = boto3.client("sqs").create_queue(QueueName="runs")["QueueUrl"]
-        boto3.client("events").create_event_bus(Name="aichats")
+        boto3.client("events").create_event_bus(Name="b")
         boto3.client("secretsmanager").create_secret(Name="a", SecretString="{}")
         dynamodb, sqs, events, secrets = map(aws_client, ("dynamodb", "sqs", "events", "secretsmanager"))
 

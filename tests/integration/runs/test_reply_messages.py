@@ -80,7 +80,7 @@ def test_a_look_uses_the_version_and_the_key_of_its_run(bench: ReplyBench) -> No
     run_id = bench.create()
     created = bench.whop.requests[0]
 
-    assert bench.deliver([first_watch(run_id, bench.clock.now).model_dump_json()]) == []
+    assert bench.deliver([body_of(first_watch(run_id, bench.clock.now))]) == []
 
     look = bench.whop.requests[-1]
     for header in ("api-version-date", "authorization"):
@@ -108,7 +108,7 @@ def test_a_run_that_is_rendered_again_awaits_the_reply_that_its_action_asks_for(
 
 
 def test_looks_and_runs_of_a_batch_happen_at_the_same_time(bench: ReplyBench) -> None:
-    watch = first_watch(bench.create(), bench.clock.now).model_dump_json()
+    watch = body_of(first_watch(bench.create(), bench.clock.now))
     other = bench.queued()
     meeting = threading.Barrier(3, timeout=PATIENCE)
 
@@ -126,7 +126,7 @@ def test_looks_and_runs_of_a_batch_happen_at_the_same_time(bench: ReplyBench) ->
 
 
 def test_a_look_whose_code_crashes_gives_its_message_back_and_touches_no_run(bench: ReplyBench) -> None:
-    watch = first_watch(bench.create(), bench.clock.now).model_dump_json()
+    watch = body_of(first_watch(bench.create(), bench.clock.now))
     bench.whop.interfere = lambda request: ZeroDivisionError("a bug") if request.method == "GET" else None
 
     assert bench.deliver([bench.queued(), watch]) == ["1"]
@@ -135,7 +135,7 @@ def test_a_look_whose_code_crashes_gives_its_message_back_and_touches_no_run(ben
 
 
 def test_a_look_whose_next_message_sqs_rejects_gives_its_message_back(bench: ReplyBench) -> None:
-    watch = first_watch(bench.create(), bench.clock.now).model_dump_json()
+    watch = body_of(first_watch(bench.create(), bench.clock.now))
     bench.sqs.down = aws_error("ServiceUnavailable")
 
     assert bench.deliver([watch]) == ["0"]
@@ -146,7 +146,7 @@ def test_a_look_is_done_although_the_stack_is_paused(bench: ReplyBench) -> None:
     assert bench.api("POST", "/pause", {}).status == 200
     bench.reply()
 
-    assert bench.deliver([first_watch(run_id, bench.clock.now).model_dump_json(), bench.queued()]) == []
+    assert bench.deliver([body_of(first_watch(run_id, bench.clock.now)), bench.queued()]) == []
 
     assert bench.row_of(run_id).replied_at == bench.clock.now
     assert len(bench.whop.chats) == 1
@@ -164,7 +164,7 @@ def test_a_watch_ends_after_the_minutes_of_the_stack() -> None:
 
 
 def test_a_look_that_whop_throttles_waits_longer_than_whop_says(bench: ReplyBench) -> None:
-    watch = first_watch(bench.create(), bench.clock.now).model_dump_json()
+    watch = body_of(first_watch(bench.create(), bench.clock.now))
     bench.whop.interfere = lambda _: error_response(429, "Try again in 300 seconds.")
 
     assert bench.deliver([watch]) == []

@@ -98,7 +98,7 @@ def test_a_traceback_shows_the_error_of_the_layer_alone() -> None:
 def test_the_body_of_an_object_raises_these_errors_too() -> None:
     class S3:
         def get_object(self, **_: Any) -> Any:
-            return {"ContentType": "text/plain", "Body": StreamingBody(io.BytesIO(b"half"), "8")}
+            return {"ContentType": "text/plain", "Body": StreamingBody(io.BytesIO(b"half"), 8)}
 
     found = converting(S3()).get_object(Bucket="files", Key="a")
     assert found["ContentType"] == "text/plain"

@@ -26,6 +26,8 @@ from aichats.aws.services import SERVICES
 from tests.unit.aws.test_services import operations
 
 FIRST = 1
+RULES: Any = standard
+"""The module with names that its stubs do not have."""
 STATUSES = (400, 403, 404, 408, 413, 429, 500, 501, 502, 503, 504, 505, 509)
 OF_REPLICAS = "ReplicatedWriteConflictException"
 """The error of a few operations, which only their models describe."""
@@ -37,7 +39,8 @@ EACH_OPERATION = pytest.mark.parametrize("operation", OPERATIONS, ids=lambda fou
 def context(
     operation: OperationModel, code: str, status: int, attempt: int = FIRST, headers: dict[str, str] | None = None
 ) -> standard.RetryContext:
-    found: Any = AWSResponse("", status, headers or {}, None)
+    fields: Any = headers or {}
+    found: Any = AWSResponse("", status, fields, None)
     parsed = {"Error": {"Code": code}}
     return standard.RetryContext(attempt, operation, parsed, found, request_context={})
 
@@ -73,7 +76,7 @@ def test_a_call_without_a_response_is_repeated_as_botocore_repeats_it() -> None:
 
 @pytest.mark.parametrize("service", SERVICES.values(), ids=SERVICES)
 def test_a_call_has_as_many_attempts_as_with_botocore(service: Any) -> None:
-    judge = standard._SERVICE_MAX_ATTEMPTS.get(service.name, standard.DEFAULT_MAX_ATTEMPTS)
+    judge = RULES._SERVICE_MAX_ATTEMPTS.get(service.name, standard.DEFAULT_MAX_ATTEMPTS)
 
     assert service.attempts == judge
 
@@ -104,14 +107,14 @@ def test_a_pause_is_as_long_as_botocores(
 def test_repetitions_end_when_botocores_quota_ends(calls: list[str]) -> None:
     own, judge = Quota(), quota.RetryQuota()
     costs = {
-        "throttled": standard.RetryQuotaChecker._THROTTLING_RETRY_COST,
-        "failed": standard.RetryQuotaChecker._RETRY_COST,
+        "throttled": RULES.RetryQuotaChecker._THROTTLING_RETRY_COST,
+        "failed": RULES.RetryQuotaChecker._RETRY_COST,
     }
     last = 0
     for call in calls:
         if call == "succeeded":
             own.give_back(last)
-            judge.release(last or standard.RetryQuotaChecker._NO_RETRY_INCREMENT)
+            judge.release(last or RULES.RetryQuotaChecker._NO_RETRY_INCREMENT)
             last = 0
             continue
         last = own.take(throttled=call == "throttled")

@@ -11,7 +11,7 @@ from botocore.credentials import Credentials
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from aichats.aws.signing import AwsCredentials, sign
+from aichats.aws.signing import AwsCredentials, sign_request
 
 EXAMPLES, REQUESTS = 100, 100
 WORDS = string.ascii_letters + string.digits + "_~%-+=:@!$&'(),*"
@@ -54,7 +54,7 @@ def compare(random: Random, now: datetime) -> None:
 
     time = now.strftime("%Y%m%dT%H%M%SZ")
     credentials = AwsCredentials(key_id, secret, token)
-    signed = sign(credentials, body, headers=headers, scope=(region, service), time=time, path=path)
+    signed = sign_request(credentials, body, headers=headers, scope=(region, service), time=time, path=path)
 
     assert signed == {name.lower(): value for name, value in judge.headers.items()}
 

@@ -95,7 +95,9 @@ def odd_bodies(draw: st.DrawFn) -> str:
             data[name] = draw(odd_values)
         else:
             data.pop(name, None)
-    members = draw(st.permutations(list(data.items()))) if draw(st.booleans()) else list(data.items())
+    members = list(data.items())
+    if draw(st.booleans()):
+        members = draw(st.permutations(members))
     if members and draw(st.booleans()):
         members = [*members, draw(st.sampled_from(members))]
     body = as_object(members, draw(st.sampled_from([":", ": "])))

@@ -13,7 +13,7 @@ not changed since it was read. If two writers change a row at once, one of them 
 """
 
 import builtins
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
@@ -259,7 +259,7 @@ class AutomationTable:
         items = list(self._rows())
         return Contents(list(_headers(items)), {item["name"] for item in items})
 
-    def listeners(self, event_type: str, names: Iterable[str] | None = None) -> Iterator[AutomationRow]:
+    def listeners(self, event_type: str, names: Sequence[str] | None = None) -> Iterator[AutomationRow]:
         """Yield the automations that listen for an event type. A new automation is found after about a second.
 
         Args:

@@ -18,7 +18,7 @@ from urllib.parse import quote, urlsplit
 
 from aichats.aws.errors import AwsError, NoResponseError, ResponseError
 from aichats.aws.retries import EXPIRED, SKEWED, Quota, is_throttled, may_pass, pause_after
-from aichats.aws.signing import sign
+from aichats.aws.signing import sign_request
 from aichats.http.deadline import remaining, time_limit
 from aichats.http.transport import HTTPCORE_ERRORS
 
@@ -28,10 +28,10 @@ if TYPE_CHECKING:
     from aichats.aws.credentials import CredentialSource
     from aichats.aws.services import Service
     from aichats.aws.signing import AwsCredentials
-    from aichats.http.transport import DeadlineTransport, Reply
+    from aichats.http.transport import DeadlineTransport, RawReply
 
 CONNECT_SECONDS, ANSWER_SECONDS = 2.0, 5.0
-STORE_SECONDS = 1.5
+STORING_SECONDS = 1.5
 """The time that a call gets even if the deadline has passed. The deadline is two seconds before Lambda ends the
 function, so that results can be stored in this time."""
 SKEW_SECONDS = 240.0
@@ -104,7 +104,7 @@ class Client:
         if name == self._service.tokenized and "ClientRequestToken" not in request:
             request["ClientRequestToken"] = _new_token()
         call = _Call("".join(map(str.capitalize, name.split("_"))), json.dumps(request).encode())
-        with time_limit(math.inf, at_least=STORE_SECONDS):
+        with time_limit(math.inf, at_least=STORING_SECONDS):
             while True:
                 answer = self._attempt(call)
                 if answer is not None:
@@ -127,10 +127,10 @@ class Client:
             call.error.__cause__ = error
         return None
 
-    def _send(self, call: _Call, credentials: AwsCredentials) -> Reply:
+    def _send(self, call: _Call, credentials: AwsCredentials) -> RawReply:
         now = time.strftime("%Y%m%dT%H%M%SZ", time.gmtime(self._clock() + self._ahead))
         headers = {**self._headers, "x-amz-target": f"{self._service.target}.{call.operation}"}
-        signed = sign(credentials, call.body, headers=headers, scope=self._scope, time=now, path=self._path)
+        signed = sign_request(credentials, call.body, headers=headers, scope=self._scope, time=now, path=self._path)
         signed["user-agent"] = "aichats"
         trace = self._environment.get("_X_AMZN_TRACE_ID")
         if trace and "AWS_LAMBDA_FUNCTION_NAME" in self._environment:
@@ -239,7 +239,7 @@ def error_response(status: int, headers: Mapping[str, str], content: bytes) -> d
     error = {"Message": found.get("message", found.get("Message", "")), "Code": code}
     query_code, _, kind = headers.get("x-amzn-query-error", "").partition(";")
     if query_code and kind and ";" not in kind:
-        error |= {"Code": query_code, "Type": kind}
+        error |= {"Code": query_code, "QueryErrorCode": code, "Type": kind}
     return {**_without_nulls(found), "Error": error, "ResponseMetadata": metadata}
 
 

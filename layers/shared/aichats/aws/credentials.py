@@ -22,7 +22,7 @@ RENEW_SECONDS = 600.0
 RENEW_AGAIN_SECONDS = 30.0
 """The time after a failed attempt in which credentials that are still valid are used."""
 
-type Fetch = Callable[[str, Mapping[str, str]], tuple[int, bytes]]
+type FetchCredentials = Callable[[str, Mapping[str, str]], tuple[int, bytes]]
 """Makes a GET request to a URL with headers, and returns the status and the body."""
 
 
@@ -40,7 +40,7 @@ class CredentialSource:
         clock: returns the time in Unix seconds.
     """
 
-    def __init__(self, environment: Mapping[str, str], fetch: Fetch, clock: Callable[[], float]) -> None:
+    def __init__(self, environment: Mapping[str, str], fetch: FetchCredentials, clock: Callable[[], float]) -> None:
         self._environment = environment
         self._fetch = fetch
         self._clock = clock

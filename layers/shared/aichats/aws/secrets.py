@@ -10,6 +10,7 @@ import time
 from collections.abc import Callable, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
 from dataclasses import dataclass, field
+from datetime import datetime
 from functools import partial
 from typing import Any, NotRequired, Protocol, TypedDict, Unpack
 
@@ -227,8 +228,8 @@ class SecretStore:
         if attempt is not None and attempt.failed_at is not None and self._age(attempt.failed_at) < FAILURE_SECONDS:
             return attempt
         attempt = entry.attempt = _Attempt(self.clock(), after_rejection=after_rejection)
-        # Botocore has no time limit for a whole call, so a thread makes the call. The thread may outlive the
-        # invocation. That is harmless, because it only reads.
+        # A call may take longer than a thread waits for it, so another thread makes the call. That thread may outlive
+        # the invocation. That is harmless, because it only reads.
         pool = ThreadPoolExecutor(max_workers=1)
         pool.submit(self._fetch, entry, attempt.began_at).add_done_callback(partial(self._settle, entry, attempt))
         pool.shutdown(wait=False)
@@ -325,9 +326,14 @@ class SecretStore:
             raise SecretUnavailableError(name, f"could not be read ({error})", "Try again later.") from error
 
 
-def _unix_seconds(time: Any) -> float | None:
+def _unix_seconds(time: datetime | float | None) -> float | None:
     """Return a time as Unix seconds. botocore, which reads a laptop's profiles, returns a ``datetime``."""
-    return time.timestamp() if hasattr(time, "timestamp") else time
+<<<<<<< ours
+    return time if time is None or isinstance(time, (int, float)) else time.timestamp()
+=======
+    seconds: float | None = time.timestamp() if hasattr(time, "timestamp") else time
+    return seconds
+>>>>>>> theirs
 
 
 def _unreadable(name: str, error: Mapping[str, Any]) -> SecretError:

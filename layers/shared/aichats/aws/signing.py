@@ -28,7 +28,7 @@ class AwsCredentials:
         self.token = token
 
 
-def sign(
+def sign_request(
     credentials: AwsCredentials,
     body: bytes,
     *,

@@ -34,7 +34,7 @@ KEEPALIVE_SECONDS = 30.0
 type ResolveHost = Callable[[str, int], list[str]]
 """Returns the addresses of a host, for a port."""
 
-type Reply = tuple[int, dict[str, str], bytes]
+type RawReply = tuple[int, dict[str, str], bytes]
 """The status, the headers in small letters, and the body of a response."""
 
 HTTPCORE_ERRORS = (
@@ -85,7 +85,7 @@ class DeadlineTransport(httpx.BaseTransport):
 
     def send(
         self, method: str, url: str, headers: Mapping[str, str], body: bytes, *, connect: float, read: float
-    ) -> Reply:
+    ) -> RawReply:
         """Send one request without httpx, and read the whole response.
 
         Args:
@@ -216,7 +216,7 @@ def _tls_context(file: str | None, bundle: str | None, folder: str | None) -> ss
 
         file = certifi.where()
     context = ssl.create_default_context(cafile=file or bundle, capath=folder)
-    if bundle:
+    if bundle and file not in {None, bundle}:
         context.load_verify_locations(bundle)
     return context
 

@@ -13,6 +13,7 @@ from aichats.runs.model import slot_text
 
 if TYPE_CHECKING:
     from collections.abc import Sequence
+    from typing import TypeIs
 
     from aichats.runs.action import Action
 
@@ -81,7 +82,7 @@ def quick_event(event: object, max_message_bytes: int) -> Tick | None:
     if work.keys() != WORK:
         return None
     action, targets = quick_action(work["action"], max_message_bytes=max_message_bytes), work["targets"]
-    if action is None or not _are_targets(action, targets):
+    if action is None or not _are_targets(targets, action):
         return None
     return TickWithWork(automation, time, action, targets)
 
@@ -99,7 +100,7 @@ def _is_name(automation: str) -> bool:
     return 0 < len(automation) <= MAX_AUTOMATION_CHARACTERS and AUTOMATION_CHARACTERS.issuperset(automation)
 
 
-def _are_targets(action: Action, targets: object) -> bool:
+def _are_targets(targets: object, action: Action) -> TypeIs[list[str | None]]:
     if not isinstance(targets, list) or not 0 < len(targets) <= MAX_TARGETS:
         return False
     accepts = action.kind.accepts_target
