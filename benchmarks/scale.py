@@ -76,8 +76,8 @@ class Endless(Cloud):
         self.seconds = 0.0
         self.sent = 0
         self._listeners = [f"listener-{index:06}" for index in range(listeners)]
-        ids = [overdue(0)[0][:-6] + _letters(index) for index in range(runs)]
-        self._template = overdue(0)[1]
+        first, self._template = overdue(0)
+        ids = [first[:-6] + _letters(index) for index in range(runs)]
         self._listener = encode(item_from_row(next_row("listener", LISTENER, None, BEGUN)))
         self._open: Mapping[str, Sequence[str]] = {"open.00": ids}
         self._lanes = {lane: ids[number :: len(LANES)] for number, lane in enumerate(LANES)}
@@ -123,7 +123,7 @@ class Endless(Cloud):
         begin = int(request.get("ExclusiveStartKey", {}).get("place", {}).get("N", 0))
         end = begin + request["Limit"]
         page: Json = {"Items": [{"run_id": {"S": run_id}} for run_id in ids[begin:end]]}
-        return page | ({"LastEvaluatedKey": {"place": {"N": str(end)}}} if ids[end:] else {})
+        return page | ({"LastEvaluatedKey": {"place": {"N": str(end)}}} if end < len(ids) else {})
 
     def _page_of_lane(self, values: Mapping[str, str], request: Mapping[str, Any]) -> Json:
         """Return the newest runs of a lane before a position. All were created at the same time."""

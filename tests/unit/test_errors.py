@@ -66,6 +66,7 @@ def test_the_head_of_the_module_shows_each_error_of_the_package_below_its_parent
 
     defined = {name: (error.__bases__[0].__name__, error.__module__) for name, error in public_errors().items()}
     assert defined.pop("ExpressionError") == ("ValueError", "aichats.schedules.expressions")
+    assert defined.pop("RecordError") == ("ValueError", "aichats.records")
     assert shown == defined
 
 

@@ -53,7 +53,7 @@ class ActionKind:
         return re.fullmatch(self._chat_id, chat_id) is not None
 
 
-def text(maximum: int | None = None) -> Check:
+def bounded_text(maximum: int | None = None) -> Check:
     """Return the check of a text with at least one and at most ``maximum`` characters."""
 
     def is_text(value: Any) -> bool:

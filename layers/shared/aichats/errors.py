@@ -30,7 +30,7 @@
     ├── StopError                     a run can't continue now (aichats.runs.decisions)
     ├── LockedError                   another run has the lock (aichats.runs.ledger.locks)
     ├── QueueError                    SQS did not accept a message (aichats.runs.queue)
-    ├── UnreadableMessageError        this version of the code can't read a message (aichats.runs.queue)
+    ├── UnreadableMessageError        this version of the code can't read a message (aichats.runs.queue_messages)
     ├── NotYetError                   a run must wait (aichats.runs.providers.port)
     ├── SupersededError               a newer change was performed (aichats.runs.providers.port)
     ├── RejectedError                 the HTTP API rejects a call (aichats.api.problems)
@@ -51,7 +51,12 @@
         ├── ProtocolError             the provider performed the call, but its answer can't be read
         └── OutcomeUnknownError       the provider may have performed the call
 
-:mod:`aichats.schedules` imports nothing of this package, so its ``ExpressionError`` is a plain ``ValueError``.
+    AwsError                          a call to AWS failed (aichats.aws.errors)
+    ├── NoResponseError               AWS did not answer (aichats.aws.errors)
+    └── ResponseError                 AWS answered with an error (aichats.aws.errors)
+
+:mod:`aichats.schedules` imports nothing of this package, so its ``ExpressionError`` is a plain ``ValueError``. The
+``RecordError`` of :mod:`aichats.records` is one too. Those who read a record turn it into an error of their own.
 :mod:`aichats.http.retry` says which errors the clients retry.
 """
 

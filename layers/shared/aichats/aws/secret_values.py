@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 MAX_SECRET_BYTES = 65_536
 """The maximum size of a secret in Secrets Manager."""
 
-MAX_KEY_CHARACTERS = 4096
+MAX_API_KEY_CHARACTERS = 4096
 _MILLISECONDS_FROM = 20_000_000_000
 """A number from which a time is in milliseconds. In seconds, it would be in the year 2603."""
 
@@ -30,8 +30,8 @@ def read_key(value: object) -> str:
     """
     key = read_text(value)
     # Without a pattern, which would be compiled at each cold start: the characters from ! to ~.
-    if not (0 < len(key) <= MAX_KEY_CHARACTERS and key.isascii() and key.isprintable() and " " not in key):
-        raise ValueError(f"must have 1 to {MAX_KEY_CHARACTERS} characters, without spaces")
+    if not (0 < len(key) <= MAX_API_KEY_CHARACTERS and key.isascii() and key.isprintable() and " " not in key):
+        raise ValueError(f"must have 1 to {MAX_API_KEY_CHARACTERS} characters, without spaces")
     return key
 
 

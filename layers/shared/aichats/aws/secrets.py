@@ -328,12 +328,7 @@ class SecretStore:
 
 def _unix_seconds(time: datetime | float | None) -> float | None:
     """Return a time as Unix seconds. botocore, which reads a laptop's profiles, returns a ``datetime``."""
-<<<<<<< ours
-    return time if time is None or isinstance(time, (int, float)) else time.timestamp()
-=======
-    seconds: float | None = time.timestamp() if hasattr(time, "timestamp") else time
-    return seconds
->>>>>>> theirs
+    return time.timestamp() if isinstance(time, datetime) else time
 
 
 def _unreadable(name: str, error: Mapping[str, Any]) -> SecretError:

@@ -2,13 +2,13 @@
 
 from typing import Any
 
-from aichats.action_kinds import ActionKind, optional, text
+from aichats.action_kinds import ActionKind, bounded_text, optional
 
 ID_PATTERN = r"^[A-Za-z0-9_][A-Za-z0-9._:-]{0,199}$"
 """The pattern of Kodey's ids. Their characters need no quoting in a path, and no id is ``.`` or ``..``."""
 MAX_USER_ID_CHARACTERS = 256
 
-_is_text, _is_short = text(), text(MAX_USER_ID_CHARACTERS)
+_is_text, _is_short = bounded_text(), bounded_text(MAX_USER_ID_CHARACTERS)
 
 
 def _is_user_id(value: Any) -> bool:

@@ -2,7 +2,7 @@
 
 from typing import Any
 
-from aichats.action_kinds import ActionKind, matching, one_of, optional, text
+from aichats.action_kinds import ActionKind, bounded_text, matching, one_of, optional
 from aichats.json_types import Json
 
 COMPANY_PATTERN = r"^biz_[A-Za-z0-9_-]{1,100}$"
@@ -13,7 +13,7 @@ MAX_SUGGESTION_CHARACTERS = 200
 MAX_ATTACHMENTS = 20
 
 _is_file_id = matching(FILE_PATTERN)
-_title, _preference = optional(text(MAX_TITLE_CHARACTERS)), optional(one_of("all", "none"))
+_title, _preference = optional(bounded_text(MAX_TITLE_CHARACTERS)), optional(one_of("all", "none"))
 
 
 def _are_files_of_whop(value: Any) -> bool:
@@ -28,12 +28,12 @@ def _suggests_if_it_says_so(fields: Json) -> bool:
 WHOP_KINDS = {
     "whop.create_chat": ActionKind(
         fields={
-            "message_text": text(),
+            "message_text": bounded_text(),
             "title": _title,
             "message_source": optional(one_of("manual", "suggestion", "link")),
-            "suggestion_type": optional(text(MAX_SUGGESTION_CHARACTERS)),
+            "suggestion_type": optional(bounded_text(MAX_SUGGESTION_CHARACTERS)),
             "agent_identifier": optional(one_of("general", "support")),
-            "type": text(),
+            "type": bounded_text(),
             "attachments": optional(_are_files_of_whop),
             "notification_preference": _preference,
             "await_reply": lambda value: isinstance(value, bool),
@@ -50,7 +50,7 @@ WHOP_KINDS = {
             "title": _title,
             "notification_preference": _preference,
             "company_id": optional(matching(COMPANY_PATTERN)),
-            "type": text(),
+            "type": bounded_text(),
         },
         message=None,
         target=CHAT_PATTERN,
