@@ -1,9 +1,12 @@
 """The operations: their requests by API version, their results, and their errors."""
 
+import re
 from collections.abc import Callable
 
 import httpx
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from aichats.errors import InputError, NotFoundError, PermissionDeniedError, ProtocolError
 from aichats.whop.client import WhopClient
@@ -261,3 +264,16 @@ def test_one_page_is_had_by_all_that_the_query_knows() -> None:
     whop, transport = client(page(ai_chat()), api_version=NEW)
     whop.list_page(ListAiChats(before="c9", last=5, agent_identifier="support"))
     assert dict(transport.requests[0].url.params) == {"before": "c9", "last": "5", "agent_identifier": "support"}
+
+
+@given(version=st.from_regex(r"\A\d{2,5}-\d{1,3}-\d{2}(-\d{0,2}){0,2}\n?\Z") | st.text())
+@example(version="2026-07-08")
+@example(version="2026-07-08-12")
+@example(version="2026-07-08-")
+@example(version="2026-07-08-1-1")
+def test_a_version_is_a_date_with_or_without_a_number(version: str) -> None:
+    if re.fullmatch(r"\d{4}-\d{2}-\d{2}(-\d+)?", version):
+        WhopClient("key", api_version=version, transport=ScriptedTransport())
+    else:
+        with pytest.raises(InputError, match="must be a version such as 2026-07-08"):
+            WhopClient("key", api_version=version, transport=ScriptedTransport())

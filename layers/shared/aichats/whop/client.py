@@ -8,7 +8,6 @@ The client follows Whop's published specifications of May to October 2026 (https
 from __future__ import annotations
 
 import json
-import re
 from functools import cached_property
 from typing import TYPE_CHECKING, Any
 
@@ -34,6 +33,8 @@ WHOP_BASE_URL = "https://api.whop.com/api/v1"
 MAX_KEY_CHARACTERS = 255
 """The maximum length of an idempotency key."""
 DEFAULT_API_VERSION = "2026-07-08-1"
+PARTS_OF_VERSION = 4
+"""The maximum number of parts of a version: year, month, day and a number."""
 ACCOUNT_ID_SINCE = (2026, 9, 15, 0)
 """The first version that calls the company ``current_account_id`` and gives chats an ``agent_identifier``."""
 ORDER = (
@@ -197,8 +198,10 @@ def _path(chat_id: str) -> str:
 
 def _version(api_version: str) -> tuple[int, ...]:
     """Return a version such as ``2026-09-22-1`` as numbers that can be compared."""
-    if not re.fullmatch(r"\d{4}-\d{2}-\d{2}(-\d+)?", api_version):
+    parts = api_version.split("-")
+    has_form = [len(part) for part in parts[:3]] == [4, 2, 2] and all(part.isdecimal() for part in parts)
+    if not has_form or len(parts) > PARTS_OF_VERSION:
         problem = f"must be a version such as 2026-07-08 or 2026-07-08-1, not {api_version!r}"
         raise InputError([("api_version", problem)])
-    year, month, day, *number = (int(part) for part in api_version.split("-"))
+    year, month, day, *number = map(int, parts)
     return year, month, day, *(number or [0])
