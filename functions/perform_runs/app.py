@@ -2,19 +2,18 @@
 
 from typing import Any
 
-from aws_lambda_powertools.utilities.typing import LambdaContext
-
 from aichats.aws.observability import logger, metrics
 from aichats.bootstrap import application
-from aichats.invocation import invocation
+from aichats.invocation import InvocationContext, invocation
 
 app = application()
 app.read_pause_early()
+app.init_phase.finish()
 
 
 @logger.inject_lambda_context(clear_state=True)
 @metrics.log_metrics(capture_cold_start_metric=True)
-def lambda_handler(event: dict[str, Any], context: LambdaContext) -> dict[str, Any]:
+def lambda_handler(event: dict[str, Any], context: InvocationContext) -> dict[str, Any]:
     """Perform a batch of runs at the same time.
 
     Returns:

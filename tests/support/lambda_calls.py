@@ -1,6 +1,7 @@
 """Calls the two functions as Lambda does, and checks each answer of the HTTP API against its own OpenAPI document."""
 
 import base64
+import gzip
 import hashlib
 import json
 import os
@@ -25,6 +26,7 @@ from aichats.automations.reconcile import AutomationService
 from aichats.aws.secrets import SecretStore
 from aichats.bootstrap import Application
 from aichats.events.log import EventLog
+from aichats.init_phase import InitPhase
 from aichats.runs.ledger.times import utc_now
 from aichats.runs.providers.connected import connect
 from aichats.runs.providers.marks import preparation
@@ -109,7 +111,7 @@ def make_application(
     ledger = replace(make_ledger(clock), prepare=preparation(read.runs_table, mark_titles=True))
     queue = Queue(lambda: sqs or FakeSqs(), read.run_queue_url, read.slow_run_queue_url, read.run_dead_letters_url)
     providers = connect(environment, store, whop, ledger)
-    app = Application(environment, store, whop, ledger, queue, read, providers)
+    app = Application(environment, store, whop, ledger, queue, read, providers, InitPhase(environment, store))
     app.automation_table = make_store(clock)
     app.webhook_index = app.automation_table.webhook_index
     events = events_table()
@@ -152,6 +154,16 @@ def http_event(
     return event
 
 
+def uncompressed(reply: Json) -> tuple[dict[str, str], str]:
+    """Return the headers and the body of an answer of the API, as a client sees them that reads gzip."""
+    headers = {name.lower(): value for name, value in reply["headers"].items()}
+    body = reply.get("body") or ""
+    if headers.get("content-encoding") != "gzip":
+        return headers, body
+    del headers["content-encoding"]
+    return headers, gzip.decompress(base64.b64decode(body)).decode()
+
+
 def _encoded(content: bytes | str) -> str:
     return base64.b64encode(content.encode() if isinstance(content, str) else content).decode()
 
@@ -186,8 +198,7 @@ class HttpCaller:
     def send(self, event: Json, context: LambdaContext | None = None) -> Answer:
         """Return the answer to a whole event, once it was checked against the document."""
         reply = self._handler(event, context or make_context())
-        headers = {name.lower(): value for name, value in reply["headers"].items()}
-        body = reply.get("body") or ""
+        headers, body = uncompressed(reply)
         answer = Answer(reply["statusCode"], headers, body)
         check_against_document(event["requestContext"]["http"]["method"], event["rawPath"], answer)
         return answer

@@ -16,7 +16,7 @@ from pydantic import (
 )
 
 from aichats.runs import queue_messages
-from aichats.runs.queue_messages import Message
+from aichats.runs.queue_messages import QueueMessage
 from aichats.validation import message_of
 
 type Id = Annotated[str, Field(pattern=r"^[a-z2-7]{32}$")]
@@ -100,7 +100,7 @@ def judged(body: str) -> tuple[str, dict[str, Any]] | str:
     return type(form).__name__, {name: getattr(form, name) for name in names}
 
 
-def written(message: Message) -> str:
+def written(message: QueueMessage) -> str:
     """Return the body of a message as earlier versions wrote it."""
     form = globals()[type(message).__name__](**message._asdict())
     return json.dumps(form.model_dump(mode="json"), separators=(",", ":"))

@@ -355,7 +355,7 @@ class ManyDays:
         for started in self._started.values():
             row, run = self.services.ledger.get(started.run.run_id), started.run
             assert row is not None
-            number = chats[str(getattr(run.action, "message_text", ""))]
+            number = chats[str(run.action.fields.get("message_text", ""))]
             age = row.updated_at - row.opened_at
             self.figures[f"runs {row.status}"] += 1
             assert number == 1 if row.status == "succeeded" else number <= 1, f"{number} chats of {run}"

@@ -16,7 +16,7 @@ from tests.support.automation_folder import MANAGED_BY, AutomationFolder, etags,
 from tests.support.automations import automation
 from tests.support.cli import Cli, Result, without_length
 from tests.support.fakes import Json
-from tests.support.lambda_calls import http_event, make_context
+from tests.support.lambda_calls import http_event, make_context, uncompressed
 from tests.support.stack_in_memory import StackInMemory
 
 SHOP = "github.com/example/shop"
@@ -76,7 +76,8 @@ class WatchedCli(Cli):
             headers=without_length(request.headers),
         )
         reply = create_api(self.stack.app).resolve(event, make_context())
-        return httpx.Response(reply["statusCode"], headers=reply["headers"], content=reply.get("body") or "")
+        headers, body = uncompressed(reply)
+        return httpx.Response(reply["statusCode"], headers=headers, content=body)
 
     def _note(self, name: str, request: httpx.Request, response: httpx.Response, after: str | None) -> None:
         """Note the versions that the command reads or writes."""

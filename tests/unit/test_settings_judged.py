@@ -25,7 +25,7 @@ KINDS = {
 }
 NAMES = sorted(name.upper() for name in {name for kind in KINDS.values() for name in kind.fields})
 OF_PYTHON_ALONE = re.compile(r"\s|_|^\+|\.0*$|[^\x00-\x7f]")
-"""Numbers that Python or pydantic reads although nobody means them: with spaces, other scripts' digits and so on."""
+"""Numbers that Python or pydantic reads that are not meant as numbers: with spaces, other scripts' digits and so on."""
 
 urls = st.sampled_from(["http://127.0.0.1:8001/api", "https://api.invalid", "http://a.invalid", "HTTPS://a", "http://"])
 hosts = st.from_regex(r"http://(localhost|127(\.[0-9]{1,4}){3}|\[::1\]|host\.docker\.internal)(:[0-9]{0,6})?.?")

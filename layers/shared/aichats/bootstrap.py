@@ -1,31 +1,22 @@
 """The wiring: the one place where objects are connected. Importing a module builds nothing.
 
-Modules that few functions need are imported where they are used, so that they don't slow every cold start.
+Modules are imported where they are used: not every function needs each of them, and the first secret is on its way
+while the others are imported.
 """
 
 from __future__ import annotations
 
 import os
-from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from functools import cache, cached_property
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from aichats.aws.clients import aws_client
-from aichats.aws.secrets import SecretKind, SecretStore
-from aichats.errors import SecretError
-from aichats.http.deadline import time_limit
+from aichats.aws.secrets import SecretStore
 from aichats.http.transport import DeadlineTransport
+from aichats.init_phase import InitPhase
 from aichats.runs.actions import first_secrets
-from aichats.runs.dispatch import Dispatcher
-from aichats.runs.ledger.ledger import Ledger
-from aichats.runs.ledger.locks import Locks
-from aichats.runs.messages import MessageHandler
-from aichats.runs.perform import Performer
-from aichats.runs.providers.connected import connect
-from aichats.runs.providers.marks import preparation
-from aichats.runs.queue import Queue
 from aichats.settings import (
     BudgetSettings,
     EventSettings,
@@ -59,19 +50,20 @@ if TYPE_CHECKING:
     from aichats.outbox.publish import Publisher
     from aichats.outgoing import Outgoing
     from aichats.runs.action import Action
+    from aichats.runs.dispatch import Dispatcher
     from aichats.runs.ledger.history import History
     from aichats.runs.ledger.jobs import Jobs
+    from aichats.runs.ledger.ledger import Ledger
     from aichats.runs.ledger.rows import Row
+    from aichats.runs.messages import MessageHandler
     from aichats.runs.providers.provider import Provider
+    from aichats.runs.queue import Queue
     from aichats.runs.queue_messages import EventMessage, JobMessage, WatchMessage
     from aichats.runs.replay import Replayed, Replays, ReplayTerms
     from aichats.runs.stack_pause import StackPause
     from aichats.runs.stranded import StrandedRuns
     from aichats.subscriptions.table import SubscriptionTable
     from aichats.whop.renewal import Renewals
-
-INIT_SECONDS = 3.0
-"""The time limit for a secret that is read in the init phase. Lambda ends this phase after 10 seconds."""
 
 
 @dataclass
@@ -82,6 +74,8 @@ class Application:
         environment: the environment variables. Each function reads only the settings that it needs.
         settings: the settings that all functions share.
         providers: the providers by their names.
+        init_phase: the init phase of the function.
+        early: the reads of secrets that began in the init phase.
     """
 
     environment: Mapping[str, str] = field(repr=False)
@@ -91,6 +85,7 @@ class Application:
     queue: Queue
     settings: Settings
     providers: Mapping[str, Provider]
+    init_phase: InitPhase = field(repr=False)
 
     @cached_property
     def http_api_settings(self) -> HttpApiSettings:
@@ -101,22 +96,6 @@ class Application:
     def webhook_settings(self) -> WebhookSettings:
         """The settings of the function that receives webhooks."""
         return WebhookSettings.from_environment(self.environment)
-
-    def read_early(self, secrets: Mapping[str, SecretKind[Any]]) -> None:
-        """Read secrets at the same time in Lambda's init phase, so that the first invocation doesn't wait for them.
-
-        If a secret can't be used, the handler reports it.
-        """
-        if "AWS_LAMBDA_INITIALIZATION_TYPE" not in self.environment:
-            return
-        # This thread reads the first one, and meanwhile others read the rest.
-        for name, kind in list(secrets.items())[1:]:
-            self.secrets.read_in_background(name, kind)
-        for name, kind in secrets.items():
-            with suppress(SecretError), time_limit(INIT_SECONDS):
-                self.secrets.read(name, kind)
-
-    # ------------------------------------------------------------------ providers and runs
 
     def provider[ProviderT: Provider](self, kind: type[ProviderT]) -> ProviderT:
         """Return the provider of a class."""
@@ -137,6 +116,10 @@ class Application:
     @cached_property
     def dispatcher(self) -> Dispatcher:
         """Performs runs, or sends them to the queues."""
+        from aichats.runs.dispatch import Dispatcher
+        from aichats.runs.ledger.locks import Locks
+        from aichats.runs.perform import Performer
+
         performer = Performer(self.ledger, self.providers, Locks(self.ledger))
         return Dispatcher(self.ledger, performer, self.queue)
 
@@ -147,12 +130,14 @@ class Application:
 
     def read_pause_early(self) -> None:
         """Begin to read the pause of the stack in Lambda's init phase, so that the first invocation doesn't wait."""
-        if "AWS_LAMBDA_INITIALIZATION_TYPE" in self.environment:
+        if self.init_phase.exists:
             self.stack_pause.read_in_background(self.ledger.clock())
 
     @cached_property
     def messages(self) -> MessageHandler:
         """Handles the messages of the run queues."""
+        from aichats.runs.messages import MessageHandler
+
         return MessageHandler(self.dispatcher, self._render, self._perform_part, self._look)
 
     @cached_property
@@ -196,8 +181,6 @@ class Application:
         versions = SecretVersions(aws_client("secretsmanager"))
         prefix = RenewalSettings.from_environment(self.environment).connections_prefix
         return Renewals(self.ledger.items, versions, oauth, prefix, self.ledger.clock)
-
-    # ------------------------------------------------------------------ automations
 
     @cached_property
     def run_factory(self) -> RunFactory:
@@ -293,8 +276,6 @@ class Application:
         parts = (stranded, self.automation_table, slots, self.automations, progress)
         return Sweep(*parts, webhook=check, checks=checks, send_deliveries=send)
 
-    # ------------------------------------------------------------------ events
-
     @cached_property
     def event_settings(self) -> EventSettings:
         """The settings about events."""
@@ -322,8 +303,6 @@ class Application:
         settings, stack = BudgetSettings.from_environment(self.environment), self.event_settings.powertools_service_name
         budget = StackBudget(settings.limits, settings.budget_per)
         return BudgetEvents(stack, budget, self.automation_table, self.stack_pause, self.ledger.clock)
-
-    # ------------------------------------------------------------------ subscriptions
 
     @cached_property
     def receiver_settings(self) -> ReceiverSettings:
@@ -356,8 +335,6 @@ class Application:
         log, clock, runs = self.event_log, self.ledger.clock, self.ledger.items
         return Outgoing(self.environment, self.subscriptions, log, runs, self.signing_key, clock)
 
-    # ------------------------------------------------------------------ inside
-
     def _render(self, message: EventMessage) -> None:
         self.webhook_events.render(message)
 
@@ -382,7 +359,7 @@ class Application:
 
 @cache
 def application() -> Application:
-    """Return the application that the environment describes, with its first secret.
+    """Return the application that the environment describes, and begin to read its first secrets.
 
     Functions call this in the init phase, because Lambda gives this phase a full CPU.
 
@@ -390,7 +367,16 @@ def application() -> Application:
         ConfigurationError: a variable is missing or invalid.
     """
     settings = Settings.from_environment()
-    secrets, transport = SecretStore(aws_client("secretsmanager")), DeadlineTransport()
+    secrets = SecretStore(aws_client("secretsmanager"))
+    init_phase = InitPhase(os.environ, secrets)
+    init_phase.read(first_secrets(os.environ))
+    # These imports take longer than the secrets, which Secrets Manager sends meanwhile.
+    from aichats.runs.ledger.ledger import Ledger
+    from aichats.runs.providers.connected import connect
+    from aichats.runs.providers.marks import preparation
+    from aichats.runs.queue import Queue
+
+    transport = DeadlineTransport()
     ledger = Ledger(
         aws_client("dynamodb"),
         settings.runs_table,
@@ -402,6 +388,4 @@ def application() -> Application:
         lambda: aws_client("sqs"), settings.run_queue_url, settings.slow_run_queue_url, settings.run_dead_letters_url
     )
     providers = connect(os.environ, secrets, transport, ledger)
-    app = Application(os.environ, secrets, transport, ledger, queue, settings, providers)
-    app.read_early(first_secrets(os.environ))
-    return app
+    return Application(os.environ, secrets, transport, ledger, queue, settings, providers, init_phase)

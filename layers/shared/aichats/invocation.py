@@ -1,12 +1,20 @@
 """The time limit of an invocation, and of its leases."""
 
-from collections.abc import Iterator
+from __future__ import annotations
+
 from contextlib import contextmanager
 from datetime import timedelta
-
-from aws_lambda_powertools.utilities.typing import LambdaContext
+from typing import TYPE_CHECKING
 
 from aichats.http.deadline import time_limit
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from aws_lambda_powertools.utilities.typing import LambdaContext
+
+type InvocationContext = LambdaContext
+"""The context that Lambda gives a handler. The alias is evaluated only by type checkers, so it imports nothing."""
 
 MARGIN_SECONDS = 2.0
 """The time before Lambda's own limit that is reserved to store the result and to answer."""

@@ -6,6 +6,7 @@ import pytest
 from aichats.api.app import create_api
 from aichats.http import retry
 from aichats.runs.providers.marks import key_base
+from aichats.whop.models import AiChat
 from tests.support.fakes import ScriptedTransport, ai_chat, error_response, ok, page
 from tests.support.lambda_calls import LOCAL, WRITER, Answer, HttpCaller, call_api, make_application
 from tests.support.ledgers import LEASE, Clock
@@ -283,3 +284,14 @@ def test_a_chat_that_was_created_and_cannot_be_shown_is_answered_with_202(
 
     assert answer.status == 202
     assert (answer.json["status"], answer.json["chat_id"]) == ("succeeded", "aich_1")
+
+
+@pytest.mark.parametrize("agent", [{}, {"agent_identifier": None}, {"agent_identifier": "support"}])
+def test_the_answer_of_a_new_chat_is_what_the_model_of_a_chat_writes(agent: dict[str, str | None]) -> None:
+    exact = {"title": "\u00dc \u2713 \x01", "blended_token_usage": "12345678901234567890.10", "future": 1.5}
+
+    answer = call_api(creating(**exact, **agent))("POST", "/chats", FACTS)
+
+    assert answer.status == 201
+    assert AiChat.model_validate_json(answer.body).model_dump_json() == answer.body
+    assert answer.json["agent_identifier"] == agent.get("agent_identifier")

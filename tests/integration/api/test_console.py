@@ -154,6 +154,14 @@ def test_the_console_can_only_be_read(browser: Browser, method: str) -> None:
     assert (reply.status, headers_of(reply)["allow"]) == (405, "GET, HEAD")
 
 
+@pytest.mark.parametrize("path", ["/console", "/console/runs"])
+def test_head_has_the_headers_of_get_and_no_body(browser: Browser, path: str) -> None:
+    got, asked = browser(path), browser(path, method="HEAD")
+
+    assert (asked.status, asked.body) == (200, b"")
+    assert headers_of(asked) == headers_of(got)
+
+
 def test_everything_that_a_browser_loads_is_small(browser: Browser) -> None:
     sizes = {path: len(browser(path, encoding=BROTLI).body) for path in ("/console", browser.script)}
 
@@ -184,6 +192,6 @@ def test_a_cold_start_imports_nothing_of_the_console() -> None:
 
 def test_the_files_are_read_at_the_first_request_only(browser: Browser, monkeypatch: pytest.MonkeyPatch) -> None:
     first = browser("/console")
-    monkeypatch.delattr(Path, "read_bytes")
+    monkeypatch.delattr(Path, "open")
 
     assert browser("/console").body == first.body

@@ -19,11 +19,21 @@ from aichats.api.every_operation import OPERATIONS
 from aichats.api.operation import Operation
 from aichats.api.problems import Kind
 from aichats.api.requests import KEY_PATTERN
+from aichats.api.routing import indexed_operations
 from aichats.automations.model import Automation
 from aichats.runs.ledger.times import utc_now
 from aichats.schedules.pauses import PauseWindow
 from aichats.whop.event_examples import EXAMPLE_ACCOUNT
-from local.generate import MODELS, OPENAPI_JSON, models, openapi_json
+from local.generate import (
+    INDEX_FILE,
+    MODELS,
+    OPENAPI_JSON,
+    SERVED_JSON,
+    index_module,
+    models,
+    openapi_json,
+    served_json,
+)
 from tests.support.automations import automation, listening, scheduled
 from tests.support.fakes import Json, ScriptedTransport, ai_chat
 from tests.support.lambda_calls import HttpCaller, call_api, http_event, make_application, make_context, openapi
@@ -314,6 +324,17 @@ def test_the_api_serves_the_document(api: HttpCaller) -> None:
 
 def test_the_committed_document_is_that_of_the_code() -> None:
     assert OPENAPI_JSON.read_text() == openapi_json(), "run `make generate`"
+    assert SERVED_JSON.read_text() == served_json(), "run `make generate`"
+
+
+def test_the_committed_index_is_that_of_the_operations() -> None:
+    assert INDEX_FILE.read_text() == index_module(), "run `make generate`"
+
+
+def test_each_module_of_routes_has_operations_in_the_index() -> None:
+    modules = {file.stem for file in INDEX_FILE.parent.glob("*.py")}
+
+    assert modules - {each.module for each in indexed_operations()} == {"__init__", "index", "webhooks"}
 
 
 def test_the_types_of_the_command_are_those_of_the_document() -> None:

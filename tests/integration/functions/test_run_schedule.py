@@ -381,6 +381,7 @@ def test_on_lambda_the_secret_is_read_in_the_init_phase_and_a_missing_one_is_no_
         if filled:
             client.create_secret(Name=WHOP_SECRET, SecretString=json.dumps(SECRETS[WHOP_SECRET]))
         app = application()
+        app.init_phase.finish()
         if filled:
             client.delete_secret(SecretId=WHOP_SECRET, ForceDeleteWithoutRecovery=True)
             assert app.secrets.read(WHOP_SECRET, WHOP_KIND).api_key == WHOP_KEY
@@ -408,7 +409,7 @@ def test_on_lambda_the_secret_that_the_function_needs_first_is_read_in_the_init_
     monkeypatch.setenv("WEBHOOK_SECRET", webhook)
     monkeypatch.setenv("KODEY_SECRET", kodey)
     found: list[str] = []
-    monkeypatch.setattr(SecretStore, "read", lambda _, name, _kind: found.append(name))
+    monkeypatch.setattr(SecretStore, "read_in_background", lambda _, name, _kind: found.append(name))
     with moto_server(), fresh_application():
         application()
 

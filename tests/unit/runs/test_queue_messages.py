@@ -16,7 +16,7 @@ from aichats.runs.queue_messages import (
     EventMessage,
     GroupMessage,
     JobMessage,
-    Message,
+    QueueMessage,
     RunMessage,
     WatchMessage,
     body_of,
@@ -39,7 +39,7 @@ events = st.builds(
     event=st.dictionaries(st.text(max_size=5), values, max_size=4),
     automations=st.lists(st.text(max_size=5), min_size=1, max_size=3).map(tuple),
 )
-certain_messages: st.SearchStrategy[Message] = st.one_of(
+certain_messages: st.SearchStrategy[QueueMessage] = st.one_of(
     st.builds(RunMessage, ids),
     st.builds(
         GroupMessage,
@@ -97,8 +97,8 @@ def odd_bodies(draw: st.DrawFn) -> str:
             data.pop(name, None)
     members = list(data.items())
     if draw(st.booleans()):
-        members = draw(st.permutations(members))
-    if members and draw(st.booleans()):
+        members = list(draw(st.permutations(members)))
+    if draw(st.booleans()) and members:
         members = [*members, draw(st.sampled_from(members))]
     body = as_object(members, draw(st.sampled_from([":", ": "])))
     end = draw(st.none() | st.integers(0, len(body)))
@@ -121,13 +121,13 @@ def same(one: object, other: object) -> bool:
 
 @settings(max_examples=100, deadline=None)
 @given(certain_messages | events)
-def test_a_message_is_written_as_the_models_write_it(message: Message) -> None:
+def test_a_message_is_written_as_the_models_write_it(message: QueueMessage) -> None:
     assert body_of(message) == written(message)
 
 
 @settings(max_examples=100, deadline=None)
 @given(certain_messages)
-def test_what_is_written_is_read_as_the_models_read_it(message: Message) -> None:
+def test_what_is_written_is_read_as_the_models_read_it(message: QueueMessage) -> None:
     body = body_of(message)
 
     assert read(body) == judged(body) == (type(message).__name__, message._asdict())
@@ -181,7 +181,7 @@ def test_the_id_of_a_run_is_found_in_the_body_that_is_written_and_in_no_other(ru
 
 def test_the_messages_that_aichats_writes_are_read_without_models() -> None:
     now = datetime(2026, 11, 20, 12, 0, 0, 5000, UTC)
-    messages: list[Message] = [
+    messages: list[QueueMessage] = [
         RunMessage(RUN_ID),
         GroupMessage(slow=False, sent_at=now, runs=((RUN_ID, 0),)),
         JobMessage(RUN_ID, 3),

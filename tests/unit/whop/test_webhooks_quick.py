@@ -141,7 +141,7 @@ def test_an_ordinary_event_and_the_example_are_read_without_models() -> None:
         [
             "import sys",
             f"from {webhooks.__name__} import read_event",
-            f"for body in {[json.dumps(EVENT), example]!r}: read_event(body.encode())",
+            f"for body in {[json.dumps(EVENT, ensure_ascii=False), example]!r}: read_event(body.encode())",
             "print('aichats.whop.event_models' in sys.modules)",
         ]
     )

@@ -107,7 +107,7 @@ class HttpApi:
 
 def create_api(app: Application) -> HttpApi:
     """Return the API of an application."""
-    app.read_early({app.http_api_settings.callers_secret: CALLERS})
+    app.init_phase.read({app.http_api_settings.callers_secret: CALLERS})
     return HttpApi(app)
 
 

@@ -84,7 +84,8 @@ class Operation[BodyT, QueryT]:
         scopes: the scopes that a token must have. Without any, every token may use the operation.
         form: the model of the body as ``multipart/form-data``, if the operation takes that in addition to JSON.
         body_optional: whether the body may be missing. Then the operation gets the body's defaults.
-        quick_body: reads a body that is surely valid without its model; returns ``None`` for all others.
+        quick_body: returns a decoded body that is certainly valid, so that it needs no model; ``None`` if the model
+            must decide. It also gets the maximum size of a message.
         parameters: checks the parameter of the path with the same name before the operation runs.
         limited: whether a caller that is limited to companies may use the operation, which then checks
             ``ApiCall.limit``.
@@ -101,7 +102,7 @@ class Operation[BodyT, QueryT]:
     form: type[BaseModel] | None
     query: type[BaseModel] | None
     body_optional: bool
-    quick_body: Callable[[Json, int], BodyT | None] | None
+    quick_body: Callable[[Json, int], Json | None] | None
     parameters: Mapping[str, TypeAdapter[str]]
     limited: bool
     conflicts: bool
@@ -135,7 +136,7 @@ def operation[BodyT, QueryT](
     body: type[BaseModel] | None = None,
     models: Callable[[], tuple[type[BaseModel] | None, Answers]] | None = None,
     body_optional: bool = False,
-    quick_body: Callable[[Json, int], BodyT | None] | None = None,
+    quick_body: Callable[[Json, int], Json | None] | None = None,
     form: type[BaseModel] | None = None,
     query: type[BaseModel] | None = None,
     parameters: Mapping[str, TypeAdapter[str]] | None = None,

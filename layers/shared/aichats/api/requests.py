@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import base64
+import json
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 
 from aichats.api.problems import NO_SUCH_PATH, RejectedError
 from aichats.api.routing import match_path
 from aichats.errors import InputError
-from aichats.http.bodies import json_object
 
 if TYPE_CHECKING:
     from collections.abc import Mapping
@@ -17,6 +17,7 @@ if TYPE_CHECKING:
     from pydantic import BaseModel
 
     from aichats.api.operation import Operation
+    from aichats.json_types import JsonObject
 
 _JSON = "application/json"
 KEY_PATTERN = r"^[\x20-\x2b\x2d-\x7e]{1,255}$"
@@ -120,7 +121,7 @@ def read_body(operation: Operation[Any, Any], request: ApiRequest, max_message_b
     """
     media_type = request.headers.get("content-type", "").partition(";")[0].strip().lower()
     if operation.quick_body is not None and media_type == _JSON:
-        quick = operation.quick_body(json_object(request.content()), max_message_bytes)
+        quick = operation.quick_body(_decoded(request.content()), max_message_bytes)
         if quick is not None:
             return quick
     if operation.body is None:
@@ -128,6 +129,16 @@ def read_body(operation: Operation[Any, Any], request: ApiRequest, max_message_b
     if operation.body_optional and not request.body:
         return operation.body()
     return _modelled_body(operation, operation.body, request, media_type, max_message_bytes)
+
+
+def _decoded(content: bytes) -> JsonObject:
+    """Return the JSON object in a body; an empty object if a model must say what is wrong."""
+    try:
+        # Decoded first, because ``json`` also accepts UTF-16 and a byte order mark, which the models reject.
+        body = json.loads(content.decode())
+    except (ValueError, RecursionError):
+        return {}
+    return body if isinstance(body, dict) else {}
 
 
 def _modelled_body(

@@ -157,12 +157,15 @@ class SecretStore:
             entry.unchecked = cached is before
         return self._value(kind, cached)
 
-    def read_in_background(self, name: str, kind: SecretKind[Any]) -> None:
-        """Begin to read a secret that is not cached, without waiting. The next :meth:`read` waits for the result."""
+    def read_in_background(self, name: str, kind: SecretKind[Any]) -> Future[Any]:
+        """Begin to read a secret, without waiting. The next :meth:`read` waits for the result.
+
+        Returns:
+            The end of the attempt, which may fail.
+        """
         entry = self._entry(name, kind)
         with entry.lock:
-            if entry.cached is None:
-                self._attempt(entry)
+            return self._attempt(entry).outcome
 
     def token[T](self, name: str | None, kind: SecretKind[T], choose: Callable[[T], str]) -> Token:
         """Return a function that returns the token in a secret.

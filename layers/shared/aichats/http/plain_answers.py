@@ -106,16 +106,16 @@ def list_of(value: Any) -> list[Any]:
     return value
 
 
-def text(value: Any) -> str:
+def plain_text(value: Any) -> str:
     """Return a text. Raise TypeError if the value isn't one."""
     if type(value) is not str:
         raise TypeError("not a text")
     return value
 
 
-def text_or_none(value: Any) -> str | None:
+def plain_text_or_none(value: Any) -> str | None:
     """Return a text or ``None``. Raise TypeError if the value is neither."""
-    return None if value is None else text(value)
+    return None if value is None else plain_text(value)
 
 
 def whole_number(value: Any) -> int:
@@ -150,7 +150,7 @@ def time_text(value: Any) -> str:
     Raises:
         TypeError, ValueError: the value isn't such a time.
     """
-    begin, zone = text(value)[:-1], value[-1:]
+    begin, zone = plain_text(value)[:-1], value[-1:]
     time = datetime.fromisoformat(begin)
     # Python accepts other forms too, such as 20261120T09.
     has_form = time.isoformat(timespec="seconds") == begin.partition(".")[0] and len(begin) <= MAX_TIME_CHARACTERS

@@ -12,9 +12,9 @@ from aichats.http.plain_answers import (
     PlainAnswer,
     list_of,
     object_with,
+    plain_text,
+    plain_text_or_none,
     read_plainly,
-    text,
-    text_or_none,
     time_text,
 )
 from aichats.kodey.kinds import ID_PATTERN
@@ -27,10 +27,10 @@ if TYPE_CHECKING:
     from aichats.http.plain_answers import FieldReader
 
 # In the order of the fields of the models Chat and Message.
-_CHAT = {"id": text, "agentId": text, "createdAt": time_text}
-_OPTIONAL_OF_CHAT = {"teamId": text_or_none, "userId": text_or_none}
-_MESSAGE = {"id": text, "content": text, "role": text, "createdAt": time_text}
-_OPTIONAL_OF_MESSAGE = {"chatId": text_or_none}
+_CHAT = {"id": plain_text, "agentId": plain_text, "createdAt": time_text}
+_OPTIONAL_OF_CHAT = {"teamId": plain_text_or_none, "userId": plain_text_or_none}
+_MESSAGE = {"id": plain_text, "content": plain_text, "role": plain_text, "createdAt": time_text}
+_OPTIONAL_OF_MESSAGE = {"chatId": plain_text_or_none}
 
 
 class _Dated(PlainAnswer):

@@ -25,7 +25,7 @@ from aichats.runs.queue_messages import (
     EventMessage,
     GroupMessage,
     JobMessage,
-    Message,
+    QueueMessage,
     RunMessage,
     UnreadableMessageError,
     WatchMessage,
@@ -105,7 +105,7 @@ type _AnyForm = Annotated[
 _FORM: TypeAdapter[_Run | _Group | _Event | _Job | _Watch] = TypeAdapter(_AnyForm)
 
 
-def read_with_models(body: str) -> Message:
+def read_with_models(body: str) -> QueueMessage:
     """Return the message in a body.
 
     Raises:

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 
     from aichats.aws.sqs import SQS
     from aichats.runs.model import Run
-    from aichats.runs.queue_messages import EventMessage, GroupMessage, JobMessage, Message, WatchMessage
+    from aichats.runs.queue_messages import EventMessage, GroupMessage, JobMessage, QueueMessage, WatchMessage
 
 MAX_DELAY = timedelta(minutes=15)
 """The maximum delay of a message in SQS."""
@@ -229,7 +229,7 @@ def _seconds(delay: timedelta) -> int:
     return max(0, math.ceil(delay.total_seconds()))
 
 
-def _message(message: Message, delay: timedelta) -> dict[str, Any]:
+def _message(message: QueueMessage, delay: timedelta) -> dict[str, Any]:
     from aichats.runs.queue_messages import body_of
 
     return _entry(body_of(message), delay)

@@ -85,14 +85,14 @@ class WatchMessage(NamedTuple):
     looks: int = 0
 
 
-type Message = RunMessage | GroupMessage | EventMessage | JobMessage | WatchMessage
+type QueueMessage = RunMessage | GroupMessage | EventMessage | JobMessage | WatchMessage
 
 
 class UnreadableMessageError(AichatsError):
     """This version of the code can't read a message."""
 
 
-def body_of(message: Message) -> str:
+def body_of(message: QueueMessage) -> str:
     """Return the body of a message: ASCII JSON, because SQS does not accept every character."""
     match message:
         case RunMessage(run_id):
@@ -108,7 +108,7 @@ def body_of(message: Message) -> str:
             return as_json({"version": 1, "kind": "watch", "run_id": run_id, "looks": looks, "began_at": began})
 
 
-def read_message(body: str) -> Message:
+def read_message(body: str) -> QueueMessage:
     """Return the message in a body.
 
     Raises:
@@ -124,10 +124,10 @@ def read_message(body: str) -> Message:
     return read_with_models(body)
 
 
-def _own_message(body: str) -> Message | None:
+def _own_message(body: str) -> QueueMessage | None:
     """Return a message whose body is exactly as this version of the code writes it; ``None`` for all other bodies.
 
-    The models read events, because whoever handles an event needs models for its automations.
+    The models read events, because code that handles an event needs models for its automations.
     """
     try:
         message = _message_in(json.loads(body))
@@ -136,7 +136,7 @@ def _own_message(body: str) -> Message | None:
     return message if message is not None and body_of(message) == body else None
 
 
-def _message_in(data: object) -> Message | None:
+def _message_in(data: object) -> QueueMessage | None:
     """Return a message whose fields are certainly valid. The data may have more fields.
 
     Raises:

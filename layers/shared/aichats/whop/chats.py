@@ -11,9 +11,9 @@ from aichats.http.plain_answers import (
     decimal_text,
     list_of,
     object_with,
+    plain_text,
+    plain_text_or_none,
     read_plainly,
-    text,
-    text_or_none,
     time_text,
     time_text_or_none,
     whole_number,
@@ -27,14 +27,14 @@ MAX_ID_CHARACTERS = 255
 
 
 def _user(value: Any) -> dict[str, Any]:
-    return object_with(value, {"id": text})
+    return object_with(value, {"id": plain_text})
 
 
 # In the order of the fields of the model AiChat.
 _FIELDS = {
-    "id": text,
-    "title": text_or_none,
-    "notification_preference": text,
+    "id": plain_text,
+    "title": plain_text_or_none,
+    "notification_preference": plain_text,
     "message_count": whole_number,
     "blended_token_usage": decimal_text,
     "created_at": time_text,
@@ -42,7 +42,7 @@ _FIELDS = {
     "last_message_at": time_text_or_none,
     "user": _user,
 }
-_OPTIONAL_FIELDS = {"agent_identifier": text_or_none}
+_OPTIONAL_FIELDS = {"agent_identifier": plain_text_or_none}
 
 
 class WhopChat(PlainAnswer):
@@ -109,7 +109,7 @@ def _titles(body: Any) -> PageOfTitles:
 
 
 def _page_info(value: Any) -> dict[str, Any]:
-    return object_with(value, {"has_next_page": _truth}, {"end_cursor": text_or_none})
+    return object_with(value, {"has_next_page": _truth}, {"end_cursor": plain_text_or_none})
 
 
 def _truth(value: Any) -> bool:

@@ -76,10 +76,15 @@ def create_chat(call: ApiCall[CreateChat | Json, None]) -> Reply:
 
     def chat_of(row: Row) -> AiChat | str:
         if "chat" in row.result and outcome.performed:
-            return compact_json(row.result["chat"]).decode()
+            return _new_chat(row.result["chat"])
         return _stored_chat(call.app, row)
 
     return answer_of_run(call, outcome, chat_of, lambda row: f"/chats/{row.chat_id}")
+
+
+def _new_chat(chat: Json) -> str:
+    """Return a chat that this call has stored as its model writes it: only a field that Whop left out is missing."""
+    return compact_json({**chat, "agent_identifier": chat.get("agent_identifier")}).decode()
 
 
 def _stored_chat(app: Application, row: Row) -> AiChat:
