@@ -2,7 +2,6 @@
 
 import hashlib
 import importlib.util
-import os
 import shutil
 import sys
 import zipfile
@@ -12,31 +11,16 @@ import pytest
 
 from local.setup import ROOT
 from tests.support.commands import run_command
+from tests.support.layers import LAYERS, build_layer
 
 MAX_ZIPPED_BYTES = {"SharedLayer": 5_400_000, "ApiLayer": 1_600_000}
-LAYERS = tuple(MAX_ZIPPED_BYTES)
 UNCHECKED_HASH = 0b01
-
-
-def build(name: str, into: Path, platform: str) -> Path:
-    environment = {
-        "PATH": os.environ["PATH"],
-        "PYTHON": sys.executable,
-        "WHEELHOUSE": str(ROOT / ".tools" / "wheelhouse"),
-        "LAYER_PLATFORM": platform,
-        "ARTIFACTS_DIR": str(into),
-        "PIP_NO_INDEX": "1",
-    }
-    command = ["make", "--silent", "-C", str(ROOT / "layers" / "shared"), f"build-{name}"]
-    result = run_command(*command, env=environment)
-    assert result.returncode == 0, result.stderr
-    return into
 
 
 @pytest.fixture(scope="module", params=LAYERS)
 def layer(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Path:
     name: str = request.param
-    return build(name, tmp_path_factory.mktemp("layers") / name, "lambda")
+    return build_layer(name, tmp_path_factory.mktemp("layers") / name, "lambda")
 
 
 def zipped(layer: Path, to: Path) -> Path:
@@ -93,13 +77,13 @@ def test_the_binaries_are_for_lambda_on_every_build_machine(layer: Path) -> None
 
 
 def test_two_clean_builds_are_the_same(layer: Path, tmp_path: Path) -> None:
-    assert digest(build(layer.name, tmp_path, "lambda")) == digest(layer)
+    assert digest(build_layer(layer.name, tmp_path, "lambda")) == digest(layer)
 
 
 @pytest.fixture(scope="module")
 def layers_of_this_machine(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Path]:
     folder = tmp_path_factory.mktemp("layers")
-    return {name: build(name, folder / name, "host") for name in LAYERS}
+    return {name: build_layer(name, folder / name, "host") for name in LAYERS}
 
 
 def test_a_layer_alone_has_everything_for_the_functions_without_an_api(layers_of_this_machine: dict[str, Path]) -> None:

@@ -85,4 +85,8 @@ def connect(
 
         return KodeyProvider(KodeySettings.from_environment(environment), secrets, transport)
 
-    return ConnectedProviders({"whop": whop, "kodey": kodey})
+    providers = ConnectedProviders({"whop": whop, "kodey": kodey})
+    if settings.refresh_tokens_function:
+        # Such a function performs runs, and most runs are Whop's. The init phase has more CPU than the handler.
+        providers.get("whop")
+    return providers
