@@ -220,7 +220,6 @@ def median_of(found: Sequence[Measurement]) -> Measurement:
 def main(arguments: list[str] | None = None) -> int:
     """Measure, and print the tables. Return the exit code."""
     options = parse(arguments)
-    logging.getLogger("aichats").setLevel(logging.ERROR)
     try:
         inputs = Inputs.read(options.durations.read_text()) if options.durations else measure(options.rounds)
     except (BenchmarkError, LocalError, OSError) as error:
@@ -291,4 +290,5 @@ def print_costs(rows: Mapping[str, Usage]) -> None:
 
 
 if __name__ == "__main__":
+    logging.getLogger("aichats").setLevel(logging.ERROR)
     sys.exit(main())

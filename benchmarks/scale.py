@@ -351,7 +351,6 @@ def main(arguments: list[str] | None = None) -> int:
     )
     parser.add_argument("--most", type=int, default=SIZES[-1], metavar="N", help="leave larger sizes out")
     options = parser.parse_args(arguments)
-    logger.setLevel(logging.CRITICAL)
     print(f"{machine()}.\n")
     print("| work | n | CPU, ms | CPU for each, ms | memory, MB | growth of time | of memory |")
     print("|---|---:|---:|---:|---:|---:|---:|")
@@ -386,4 +385,5 @@ def met_by(work: Work, sizes: Sequence[int]) -> bool:
 
 
 if __name__ == "__main__":
+    logger.setLevel(logging.CRITICAL)
     sys.exit(main())

@@ -14,6 +14,7 @@ from functools import cached_property
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
+from aichats.aws.clients import converting
 from aichats.aws.secret_versions import SecretVersions
 from local.cloud.clients import Clients
 from local.cloud.functions import invoke
@@ -113,7 +114,7 @@ class LocalStack:
         return self._secrets()
 
     def _secrets(self) -> dict[str, str]:
-        versions = SecretVersions(self._clients.secrets)
+        versions = SecretVersions(converting(self._clients.secrets))
         return {name: versions.current(name).text for name in versions.names("aichats/")}
 
     def _restore_secrets(self) -> None:

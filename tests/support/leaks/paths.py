@@ -10,6 +10,7 @@ from datetime import UTC, datetime
 from typing import Any
 
 from aichats.automations.webhook_check import request_webhook_check
+from aichats.aws.clients import converting
 from aichats.aws.table import Table
 from aichats.http.retry import MAX_ATTEMPTS
 from aichats.whop.connections import fingerprint
@@ -235,7 +236,7 @@ def meet_garbage(bench: LeakBench) -> None:
         bench.invoke("RunScheduleFunction", _tick(bench, "biz_Own"))
         assert _renew(bench) == {"failed": 1}
         clients, table = bench.system.emulator.clients, bench.system.stack.outputs["RunsTable"]
-        request_webhook_check(Table(clients.dynamodb, table))
+        request_webhook_check(Table(converting(clients.dynamodb), table))
         sweep(bench)
 
 
