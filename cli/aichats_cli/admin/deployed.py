@@ -12,7 +12,7 @@ from aichats.aws.clients import converting
 from aichats.aws.errors import AwsError
 from aichats.aws.secret_values import MAX_SECRET_BYTES
 from aichats.aws.secret_versions import SecretVersions, text_of
-from aichats.runs.actions import SECRETS
+from aichats.runs.stack_secrets import SECRETS
 from aichats_cli.admin.aws import ACCOUNT, Aws
 from aichats_cli.errors import CommandError, UsageError
 

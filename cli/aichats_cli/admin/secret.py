@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from aichats.aws.secret_values import parse_secret, read_key
 from aichats.errors import SecretError
-from aichats.runs.actions import SECRETS
+from aichats.runs.stack_secrets import SECRETS
 from aichats.subscriptions.signing import SIGNING_KEY, new_signing_key
 from aichats.whop.credentials import WebhookSecret
 from aichats_cli.admin.companies import check_company, read_companies

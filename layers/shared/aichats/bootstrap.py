@@ -16,7 +16,7 @@ from aichats.aws.clients import aws_client
 from aichats.aws.secrets import SecretStore
 from aichats.http.transport import DeadlineTransport
 from aichats.init_phase import InitPhase
-from aichats.runs.actions import first_secrets
+from aichats.runs.stack_secrets import first_secrets
 from aichats.settings import (
     BudgetSettings,
     EventSettings,

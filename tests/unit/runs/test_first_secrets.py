@@ -1,6 +1,6 @@
 """The secrets that a function reads in its init phase."""
 
-from aichats.runs.actions import first_secrets
+from aichats.runs.stack_secrets import first_secrets
 
 WHOP, KODEY = {"WHOP_SECRET": "aichats/dev/whop"}, {"KODEY_SECRET": "aichats/dev/kodey"}
 RENEWS = {"REFRESH_TOKENS_FUNCTION": "refresh-tokens"}
