@@ -1,6 +1,7 @@
 """Clients that raise the layer's errors in place of botocore's."""
 
 import io
+import os
 import traceback
 from collections.abc import Iterator
 from typing import Any
@@ -120,9 +121,10 @@ def test_pages_raise_these_errors_in_a_block_that_converts_them() -> None:
 def test_a_client_that_cannot_be_created_counts_as_no_response(monkeypatch: pytest.MonkeyPatch) -> None:
     for name in ("AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"):
         monkeypatch.delenv(name, raising=False)
+    monkeypatch.setenv("AWS_CONFIG_FILE", os.devnull)
     clients._session.cache_clear()
     try:
         with pytest.raises(NoResponseError, match="You must specify a region"):
-            aws_client("scheduler")
+            aws_client("kms")  # of the services that aichats calls, other tests may have left clients in this process
     finally:
         clients._session.cache_clear()
