@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from typing import Any
 
-from aichats.automations.model import Automation
+from aichats.automations.definition_models import validated_automation
 from aichats.automations.row import item_from_row, next_row
 from aichats.aws.attributes import encode
 from aichats.runs.ledger.rows import new_item
@@ -107,7 +107,7 @@ def automation_item() -> Json:
         },
         "targets": ["{{ event.account_id }}"],
     }
-    automation = Automation.model_validate(definition, context={"max_message_bytes": 32768})
+    automation = validated_automation(definition, max_message_bytes=32768)
     return encode(item_from_row(next_row("payment-failed", automation, None, NOW)))
 
 

@@ -18,6 +18,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, override
 
+from aichats.automations.definition_models import validated_automation
 from aichats.automations.model import Automation
 from aichats.automations.row import item_from_row, next_row
 from aichats.automations.run_factory import RunFactory, slot_of
@@ -158,7 +159,7 @@ def definition(targets: Sequence[str], trigger: Json) -> Automation:
         "action": {"type": "whop.create_chat", "title": "{{ target }}", "message_text": "Summarize last week."},
         "targets": targets,
     }
-    return Automation.model_validate(fields, context={"max_message_bytes": MAX_MESSAGE_BYTES})
+    return validated_automation(fields, max_message_bytes=MAX_MESSAGE_BYTES)
 
 
 LISTENER = definition(["biz_A"], {"type": "webhook", "events": ["payment.failed"], "filter": "data.amount > `1000`"})

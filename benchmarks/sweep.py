@@ -14,6 +14,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from aichats.automations.definition_models import validated_automation
 from aichats.automations.heartbeat import Heartbeat
 from aichats.automations.missed import MissedSlots
 from aichats.automations.model import Automation
@@ -181,7 +182,7 @@ def automation(expression: str) -> Automation:
         "action": {"type": "whop.create_chat", "title": "Week {{ slot.week }}", "message_text": "Summarize it."},
         "targets": ["biz_A"],
     }
-    return Automation.model_validate(definition, context={"max_message_bytes": 32768})
+    return validated_automation(definition, max_message_bytes=32768)
 
 
 def overdue(index: int) -> tuple[str, Json]:

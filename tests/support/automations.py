@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
+from aichats.automations.definition_models import validated_automation
 from aichats.automations.model import Automation
 from aichats.automations.reconcile import AutomationService, Change
 from aichats.automations.scheduler import Schedules
@@ -45,7 +46,7 @@ def listening(*events: str, targets: tuple[str | None, ...] = ("biz_A",), **trig
 
 
 def automation(definition: Json) -> Automation:
-    return Automation.model_validate(definition, context={"max_message_bytes": 131072})
+    return validated_automation(definition, max_message_bytes=131072)
 
 
 CRON = automation(scheduled())

@@ -13,7 +13,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from aichats.api.every_operation import OPERATIONS
 from aichats.api.routes.mutes import SetPreference
 from aichats.api.routes.runs import ListRuns, StartRuns
-from aichats.automations.model import Automation
+from aichats.automations.definition_models import AutomationModel
 from aichats.errors import InputError
 from aichats.runs.schedule_models import ScheduleEvent, ScheduleTick
 from aichats.validation import MAX_FIELD_CHARACTERS, MAX_PROBLEMS, parse, parse_json
@@ -190,7 +190,7 @@ def test_no_message_has_a_word_of_the_validator(model: type[BaseModel], data: st
             {"action.content": "is required", "action.contents": "unknown field; did you mean `content`?"},
         ),
         (
-            Automation,
+            AutomationModel,
             {"trigger": {"type": "schedule", "expresion": "rate(1 hour)"}, "action": 5, "Targets": []},
             {
                 "trigger.expresion": "unknown field; did you mean `expression`?",

@@ -7,12 +7,11 @@ import httpx
 import pytest
 
 from aichats.api.app import create_api
-from aichats.automations.model import Automation
+from aichats.automations.definition_models import validated_automation
 from aichats.automations.run_factory import RunFactory, of_event
 from aichats.errors import AttachmentError, AttachmentUnavailableError
 from aichats.http.deadline import time_limit
 from aichats.runs.providers.whop import WhopProvider
-from aichats.validation import parse
 from aichats.whop.attachments import FetchedAttachment
 from tests.support.automations import listening, scheduled
 from tests.support.fakes import Json, ScriptedTransport, Step, ai_chat, ok
@@ -137,7 +136,7 @@ def test_a_text_of_an_attachment_that_can_not_be_rendered_is_named_when_the_auto
 )
 def test_the_url_of_an_event_is_checked_when_it_is_rendered(url: str | None, field: str | None) -> None:
     action = CREATE | {"attachments": [{"url": "{{ event.data.url }}"}]}
-    automation = parse(Automation, listening() | {"action": action})
+    automation = validated_automation(listening() | {"action": action})
     event = of_event("msg_1", {"data": {"url": url}}, NOON)
 
     rendered = RunFactory(lambda _: None, 1000).runs_for("a", automation, event)

@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from aichats.api.app import create_api
 from aichats.api.automation_view import AutomationBody, StoredAutomation
-from aichats.automations.model import Automation
+from aichats.automations.definition_models import AutomationModel, validated_automation
 from aichats.automations.row import item_from_row
 from aichats.aws.attributes import encode
 from aichats.bootstrap import Application
@@ -244,7 +244,7 @@ def test_every_answer_can_be_put_back_as_it_is(api: HttpCaller, app: Application
 
 
 def test_a_read_only_field_is_ignored_whatever_it_holds(api: HttpCaller) -> None:
-    read_only = set(StoredAutomation.model_fields) - set(Automation.model_fields) - {"name"}
+    read_only = set(StoredAutomation.model_fields) - set(AutomationModel.model_fields) - {"name"}
 
     answer = put(api, scheduled() | {field: {"any": ["thing", None]} for field in read_only})
 
@@ -380,7 +380,7 @@ def test_the_list_has_pages(api: HttpCaller, view: str) -> None:
 
 def test_a_page_has_a_hundred_automations_unless_you_say_how_many(api: HttpCaller, app: Application) -> None:
     for number in range(101):
-        app.automation_table.put(f"number-{number:03}", Automation.model_validate(scheduled()))
+        app.automation_table.put(f"number-{number:03}", validated_automation(scheduled()))
 
     page = get(api, path="/automations")
 

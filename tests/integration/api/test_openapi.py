@@ -20,7 +20,7 @@ from aichats.api.operation import Operation
 from aichats.api.problems import Kind
 from aichats.api.requests import KEY_PATTERN
 from aichats.api.routing import indexed_operations
-from aichats.automations.model import Automation
+from aichats.automations.definition_models import AutomationModel
 from aichats.runs.ledger.times import utc_now
 from aichats.schedules.pauses import PauseWindow
 from aichats.whop.event_examples import EXAMPLE_ACCOUNT
@@ -270,7 +270,7 @@ def test_an_automation_is_written_with_the_fields_of_the_contract_and_no_other()
     assert set(schema["properties"]) - read_only == {
         *("trigger", "action", "targets", "missed", "overlap", "description", "labels", "managed_by", "budget")
     }
-    assert read_only == set(schemas["StoredAutomation"]["properties"]) - set(Automation.model_fields)
+    assert read_only == set(schemas["StoredAutomation"]["properties"]) - set(AutomationModel.model_fields)
     assert schema["required"] == ["trigger", "action", "targets"]
     assert schema["properties"]["trigger"]["discriminator"]["mapping"].keys() == {"schedule", "webhook"}
     assert schemas["ScheduleTrigger"]["required"] == ["type", "expression"]

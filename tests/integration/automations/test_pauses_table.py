@@ -110,7 +110,7 @@ def test_a_note_of_left_out_fields_keeps_a_pause_that_came_meanwhile(
     other.act = lambda: pause(store)
     row, _ = store.put(NAME, automation(CRON.definition | {"budget": None}))
     assert row == read(store)
-    assert (row.pauses, row.defaults) == (FIRST, ())
+    assert (row.pauses, row.automation.defaults) == (FIRST, ())
 
 
 def test_slots_are_not_marked_as_checked_with_pauses_that_have_changed(

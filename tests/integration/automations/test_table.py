@@ -4,7 +4,7 @@ from datetime import timedelta
 
 import pytest
 
-from aichats.automations.model import Automation
+from aichats.automations.definition_models import validated_automation
 from aichats.automations.table import MAX_DEFINITION_BYTES, AutomationTable
 from aichats.errors import InputError
 from tests.support.automation_rows import NAME, conflict_of, item, read
@@ -154,7 +154,7 @@ def test_texts_in_any_script_are_kept_in_their_own_size(store: AutomationTable) 
 
 
 def test_rows_are_read_as_they_are_even_if_limits_are_lower_now(store: AutomationTable) -> None:
-    large = Automation.model_validate(scheduled(message="m" * 100_000), context={"max_message_bytes": 131072})
+    large = validated_automation(scheduled(message="m" * 100_000), max_message_bytes=131072)
 
     store.put(NAME, large)
 

@@ -85,7 +85,7 @@ def test_the_fields_that_were_left_out_are_noted_for_no_other_definition(
 
     row, created = disturbed.put(NAME, WITH_ZONE)
 
-    assert (row.version, created, row.automation) == (3, False, CRON)
+    assert (row.version, created, row.automation.definition) == (3, False, CRON.definition)
     assert read(disturbed).written == scheduled(timezone="UTC")
 
 

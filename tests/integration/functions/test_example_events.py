@@ -12,7 +12,7 @@ import pytest
 
 from aichats.api.app import create_api
 from aichats.api.every_operation import OPERATIONS
-from aichats.automations.model import Automation
+from aichats.automations.definition_models import AutomationModel
 from aichats.aws.secret_versions import SecretVersions
 from aichats.bootstrap import Application
 from aichats.errors import InputError
@@ -138,7 +138,7 @@ def app(
     monkeypatch.setattr(deliver_events, "messages", app.outgoing.messages)
     add_runs(app)
     app.subscriptions.put("alerts", parse_json(Subscription, body_of(load(HTTP["put_subscription"]))))
-    app.automations.put("weekly-revenue", parse_json(Automation, body_of(load(HTTP["put_automation"]))))
+    app.automations.put("weekly-revenue", parse_json(AutomationModel, body_of(load(HTTP["put_automation"]))).plain)
     return app
 
 

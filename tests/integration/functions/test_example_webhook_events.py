@@ -6,9 +6,8 @@ from datetime import UTC, datetime, timedelta, tzinfo
 import pytest
 
 from aichats.api.routes import webhooks
-from aichats.automations.model import Automation
+from aichats.automations.definition_models import validated_automation
 from aichats.bootstrap import Application
-from aichats.validation import parse
 from functions.receive_webhook import app as receive_webhook
 from tests.support.automations import listening
 from tests.support.example_events import body_of, load, named
@@ -26,7 +25,7 @@ def app(monkeypatch: pytest.MonkeyPatch, sqs: FakeSqs) -> Application:
     app = make_application(ScriptedTransport(), sqs=sqs)
     monkeypatch.setattr(receive_webhook, "app", app)
     definition = listening("payment.failed", targets=("{{ event.account_id }}",))
-    app.automations.put("failed-payments", parse(Automation, definition))
+    app.automations.put("failed-payments", validated_automation(definition))
     return app
 
 

@@ -6,7 +6,7 @@ from typing import Any, get_args
 
 import pytest
 
-from aichats.automations.model import Automation
+from aichats.automations.definition_models import AutomationModel
 from aichats.runs.action_models import ActionModel
 from aichats_cli.code.documents import message_field
 from aichats_cli.code.files import MAX_BYTES, read_automation
@@ -173,7 +173,7 @@ def test_a_missing_file_and_another_ending_are_errors(tmp_path: Path) -> None:
 
 
 def test_the_fields_are_those_of_the_api() -> None:
-    assert set(FORMS) == set(Automation.model_fields)
+    assert set(FORMS) == set(AutomationModel.model_fields)
 
 
 def test_the_message_of_each_action_is_one_of_its_fields() -> None:

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from aichats.automations.model import ScheduleTrigger
+from aichats.automations.definition_models import ScheduleTriggerModel
 from aichats.schedules.expressions import At, Cron, Rate, parse_schedule
 from aichats.schedules.fire_times import fire_times
 from aichats_cli.dates import DAYS
@@ -211,7 +211,7 @@ def test_several_events_are_a_list_in_words() -> None:
 def test_the_api_takes_each_schedule() -> None:
     for every, at, expression, _ in EXPRESSIONS:
         fields: Mapping[str, Any] = typed(every=every, at=[at])
-        trigger = ScheduleTrigger.model_validate(fields, context={"now": datetime.now(UTC)})
+        trigger = ScheduleTriggerModel.model_validate(fields, context={"now": datetime.now(UTC)})
         assert trigger.expression == expression
 
 

@@ -11,8 +11,9 @@ from aichats.api.operation import ApiCall
 from aichats.api.pause_view import PauseState, pause_state
 from aichats.api.preview_view import FireTime, times_of
 from aichats.api.read_only import ReadOnly, written_definition
+from aichats.automations.definition_models import AutomationModel, Name, shown_fields
 from aichats.automations.last_runs import LastRun
-from aichats.automations.model import Automation, Name, ScheduleTrigger
+from aichats.automations.model import Automation, ScheduleTrigger
 from aichats.automations.row import AutomationRow
 from aichats.aws.errors import AwsError
 from aichats.aws.observability import logger
@@ -26,7 +27,7 @@ type View = Annotated[
 ]
 
 
-class AutomationView(PauseState, Automation):
+class AutomationView(PauseState, AutomationModel):
     """An automation with its state, its next times and its last run."""
 
     name: Name
@@ -57,7 +58,7 @@ class ShownAutomation(RootModel[AutomationView | AutomationInput]):
     """An automation, or with `view=input` only the fields that were sent."""
 
 
-class AutomationBody(Automation):
+class AutomationBody(AutomationModel):
     """An automation as you write it. The read-only fields of the API's answers are ignored, so you can send them back.
 
     ``name`` must be the name in the path.
@@ -83,7 +84,7 @@ class AutomationBody(Automation):
         Raises:
             InputError: the body has another name than the path.
         """
-        return written_definition(self, Automation, name, "an automation")
+        return written_definition(self, AutomationModel, name, "an automation").plain
 
 
 def view_all(call: ApiCall[Any, Any], rows: Sequence[AutomationRow]) -> Iterator[AutomationView]:
@@ -112,16 +113,19 @@ def _view(call: ApiCall[Any, Any], row: AutomationRow, last_run: LastRun | None)
     stack = call.app.stack_pause.pauses(now)
     fires = row.state == "active" and trigger.enabled
     times = list(islice(stack.skip(row.unpaused_slots, now), NEXT_TIMES)) if fires else []
-    fields = {field: getattr(row.automation, field) for field in Automation.model_fields}
-    fields |= pause_state(row, now, stack) | {
-        "name": row.name,
-        "next_at": next(iter(times), None),
-        "next": times_of(trigger, times) if isinstance(trigger, ScheduleTrigger) else [],
-        "last_run": last_run,
-        "created_at": row.created_at,
-        "updated_at": row.changed_at,
-        "created_by": row.created_by,
-        "updated_by": row.updated_by,
-        "etag": row.etag,
-    }
+    fields = (
+        shown_fields(row.automation)
+        | pause_state(row, now, stack)
+        | {
+            "name": row.name,
+            "next_at": next(iter(times), None),
+            "next": times_of(trigger, times) if isinstance(trigger, ScheduleTrigger) else [],
+            "last_run": last_run,
+            "created_at": row.created_at,
+            "updated_at": row.changed_at,
+            "created_by": row.created_by,
+            "updated_by": row.updated_by,
+            "etag": row.etag,
+        }
+    )
     return AutomationView.model_construct(**fields)

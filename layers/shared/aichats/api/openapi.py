@@ -7,7 +7,7 @@ from http import HTTPStatus
 from typing import Any
 
 from pydantic import BaseModel
-from pydantic.json_schema import models_json_schema
+from pydantic.json_schema import GenerateJsonSchema, models_json_schema
 
 from aichats.api.documentation import page_json, problems
 from aichats.api.forms import FORM
@@ -28,6 +28,14 @@ _ERROR_HEADERS = {
 }
 _RUN_HEADERS = {"Location": "The result or, with 202, the run", "X-Run-Id": "The run of this request"}
 _REPLAYED = {"Idempotent-Replayed": "`true`: an earlier request with this `Idempotency-Key` created the result"}
+
+
+class _Schemas(GenerateJsonSchema):
+    """The schemas of models, named without ``Model`` at the end."""
+
+    def normalize_name(self, name: str) -> str:
+        """Return the name of a schema."""
+        return super().normalize_name(name).removesuffix("Model")
 
 
 def document(operations: Sequence[Operation[Any, Any]]) -> JsonObject:
@@ -70,7 +78,9 @@ def _schemas(operations: Sequence[Operation[Any, Any]]) -> tuple[dict[type[BaseM
     }
     models = sorted((model for model in used if model), key=lambda model: model.__name__)
     # Answers have the schemas of bodies, so that no model has two schemas.
-    references, definitions = models_json_schema([(model, "validation") for model in models], ref_template=_REF)
+    references, definitions = models_json_schema(
+        [(model, "validation") for model in models], ref_template=_REF, schema_generator=_Schemas
+    )
     schemas: JsonObject = definitions["$defs"]
     for schema in schemas.values():
         if "description" in schema:

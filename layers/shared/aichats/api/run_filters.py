@@ -7,7 +7,7 @@ from typing import Annotated
 
 from pydantic import AwareDatetime, BeforeValidator, Field, TypeAdapter, ValidationError
 
-from aichats.automations.model import LabelFilter
+from aichats.automations.definition_models import LabelFilter
 from aichats.errors import InputError
 from aichats.models import Request
 from aichats.runs.ledger.filters import RunFilter

@@ -6,7 +6,7 @@ from typing import Any
 from aichats.api.callers import Scope
 from aichats.api.operation import ApiCall
 from aichats.api.problems import RejectedError
-from aichats.automations.model import NAME
+from aichats.automations.definition_models import NAME
 from aichats.automations.row import AutomationRow
 from aichats.errors import UnreadableError
 

@@ -6,7 +6,7 @@ from typing import Annotated
 from pydantic import BaseModel, Field
 
 from aichats.api.read_only import ReadOnly, written_definition
-from aichats.automations.model import Name
+from aichats.automations.definition_models import Name
 from aichats.subscriptions.model import Subscription
 from aichats.subscriptions.row import SubscriptionRow
 

@@ -1,27 +1,29 @@
-"""The definition of an automation, as the API client sends it: a trigger, an action and its targets."""
+"""The definition of an automation as plain data: a trigger, an action and its targets.
+
+Stored definitions that are certainly valid are read without models. The models in
+:mod:`aichats.automations.definition_models` define what people may send, and explain what is invalid.
+"""
+
+from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+import re
 from datetime import UTC, datetime, timedelta
-from typing import Annotated, Any, Literal, Self
+from types import MappingProxyType
+from typing import TYPE_CHECKING, Any, Literal, Self
 
-from pydantic import (
-    AwareDatetime,
-    BeforeValidator,
-    Field,
-    TypeAdapter,
-    ValidationInfo,
-    field_serializer,
-    field_validator,
-    model_validator,
-)
-
-from aichats.models import OrElse, Request
-from aichats.runs.action import MAX_TARGETS, Action, check_targets
+from aichats.action_kinds import bounded_text, matching, one_of, optional
+from aichats.message_text import MAX_STORED_MESSAGE_BYTES
+from aichats.records import Field, Record, RecordError, nullable
+from aichats.runs.action import MAX_TARGETS, Action, check_targets, quick_action
 from aichats.schedules.expressions import At, Rate, parse_schedule
 from aichats.schedules.fire_times import fire_times
-from aichats.schedules.periods import Per
-from aichats.validation import read_time
+
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterator, Mapping, Sequence
+
+    from aichats.action_kinds import Check
+    from aichats.schedules.periods import Per
 
 MINUTE = timedelta(minutes=1)
 MIN_LEAD = timedelta(seconds=15)
@@ -30,125 +32,231 @@ CALENDAR_START = datetime(1969, 1, 1, tzinfo=UTC)
 """A time before all slots."""
 TEMPLATE_START = "{{"
 """The beginning of an expression in a template."""
-
-type Name = Annotated[str, Field(pattern=r"^[a-z0-9-]{1,64}$", examples=["weekly-revenue"])]
-type EventType = Annotated[str, Field(pattern=r"^[A-Za-z0-9_.:-]{1,100}$", examples=["payment.failed"])]
-type Target = Annotated[str, Field(max_length=1000)] | None
-
-type LabelKey = Annotated[
-    str,
-    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$"),
-    OrElse("must be 1 to 63 letters, digits, dots, hyphens or underscores, and begin with a letter or a digit"),
-]
-type LabelValue = Annotated[
-    str, Field(pattern=r"^[\x20-\x7e]{0,63}$"), OrElse("must be at most 63 characters of printable ASCII")
-]
-type LabelFilter = Annotated[
-    str,
-    Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}:[\x20-\x7e]{0,63}$", examples=["team:sales"]),
-    OrElse("must be a label's key and value with a colon between them, such as team:sales"),
-]
+NAME_PATTERN = r"^[a-z0-9-]{1,64}$"
+EVENT_TYPE_PATTERN = r"^[A-Za-z0-9_.:-]{1,100}$"
+LABEL_KEY_PATTERN = r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$"
+LABEL_VALUE_PATTERN = r"^[\x20-\x7e]{0,63}$"
+MAX_EVENT_TYPES = 50
+MAX_FILTER_CHARACTERS = 2000
+MAX_TARGET_CHARACTERS = 1000
+MAX_DESCRIPTION_CHARACTERS = 500
+MAX_MANAGER_CHARACTERS = 200
 MAX_LABELS = 16
 MAX_LABEL_CHARACTERS = 63
 MAX_BUDGET = 1_000_000_000_000
 """The maximum limit of a budget. DynamoDB's numbers are exact up to 38 digits."""
 
-NAME: TypeAdapter[str] = TypeAdapter(Name)
+_ANY_TEXT = re.compile(r"[^\ud800-\udfff]*")
 
 
-def _time(value: object) -> object:
-    return value if isinstance(value, datetime) else read_time(value)
+# ------------------------------------------------------------------ readers of stored fields
 
 
-type Time = Annotated[AwareDatetime, BeforeValidator(_time)]
+def _if(check: Check) -> Callable[[Any], Any]:
+    """Return a reader of the values for which a check returns true."""
+
+    def read(value: Any) -> Any:
+        if not check(value):
+            raise ValueError("is not certainly valid")
+        return value
+
+    return read
 
 
-class ScheduleTrigger(Request):
-    """A trigger that fires on a schedule."""
+def _list_of(check: Check, maximum: int) -> Callable[[Any], Any]:
+    return _if(lambda value: isinstance(value, list) and 0 < len(value) <= maximum and all(map(check, value)))
 
-    # The expression comes last, because its check needs the other fields.
-    type: Literal["schedule"]
-    timezone: str = "UTC"
-    """The IANA name of the time zone for ``cron`` and ``at``."""
-    start: Time | None = None
-    """The time before which the trigger does not fire. A ``rate`` fires at this time first."""
-    end: Time | None = None
-    """The time from which the trigger no longer fires."""
-    enabled: bool = True
-    expression: Annotated[str, Field(examples=["cron(0 9 ? * MON *)", "rate(1 hour)", "at(2030-01-31T09:00:00)"])]
+
+def _text_up_to(maximum: int) -> Check:
+    return lambda value: isinstance(value, str) and len(value) <= maximum and _ANY_TEXT.fullmatch(value) is not None
+
+
+def _time(value: object) -> datetime:
+    """Return a time that is written as :func:`_time_text` writes it."""
+    time = datetime.fromisoformat(value) if isinstance(value, str) and value.startswith("2") else None
+    if time is None or time.tzinfo is None or time.microsecond or _time_text(time) != value:
+        raise ValueError("is not certainly valid")
+    return time
+
+
+def _time_text(time: datetime) -> str:
+    return time.isoformat().replace("+00:00", "Z")
+
+
+def check_timezone(timezone: str, _: Mapping[str, Any] = MappingProxyType({})) -> None:
+    """Check that a time zone exists.
+
+    Raises:
+        ExpressionError: it does not exist.
+    """
+    fire_times("cron(* * * * ? *)", timezone, after=CALENDAR_START)
+
+
+def check_end(end: datetime | None, others: Mapping[str, Any]) -> None:
+    """Check that a trigger ends after its ``start``, which is among its other fields.
+
+    Raises:
+        ValueError: it doesn't.
+    """
+    start = others.get("start")
+    if end and start and end <= start:
+        raise ValueError(f"must be later than start ({start.isoformat()})")
+
+
+def check_expression(expression: str, others: Mapping[str, Any]) -> None:
+    """Check an expression. The other fields may have ``start`` and ``end``.
+
+    Raises:
+        ValueError: it is invalid.
+    """
+    if isinstance(parse_schedule(expression), At) and (others.get("start") or others.get("end")):
+        raise ValueError("at(...) fires once. Remove start and end")
+
+
+def _action(value: object) -> Action:
+    action = quick_action(value, max_message_bytes=MAX_STORED_MESSAGE_BYTES, stored=True)
+    if action is None:
+        raise ValueError("is not certainly valid")
+    return action
+
+
+def _are_labels(value: Any) -> bool:
+    is_key, is_value = matching(LABEL_KEY_PATTERN), matching(LABEL_VALUE_PATTERN)
+    if not isinstance(value, dict) or len(value) > MAX_LABELS:
+        return False
+    return all(is_key(key) and is_value(text) for key, text in value.items())
+
+
+def _is_bool(value: Any) -> bool:
+    return isinstance(value, bool)
+
+
+def _is_limit(value: Any) -> bool:
+    return type(value) is int and 0 < value <= MAX_BUDGET
+
+
+def check_limits(_: str, others: Mapping[str, Any]) -> None:
+    """Check that a budget has ``runs``, ``tokens`` or both, which are among its other fields.
+
+    Raises:
+        ValueError: it has none.
+    """
+    if others.get("runs") is None and others.get("tokens") is None:
+        raise ValueError('must have runs, tokens or both, such as {"runs": 10, "per": "day"}')
+
+
+def check_targets_of(targets: Sequence[str | None], others: Mapping[str, Any]) -> None:
+    """Check that an action accepts targets. Those of a webhook may be templates, which are checked when it fires.
+
+    Nothing is checked unless the other fields have ``trigger`` and ``action``.
+
+    Raises:
+        ValueError: a target is invalid.
+    """
+    if not {"trigger", "action"} <= others.keys():
+        return
+    if others["trigger"].type == "schedule":
+        check_targets(others["action"], targets)
+        return
+    for index, target in enumerate(targets):
+        if not (target and TEMPLATE_START in target):
+            _check_target(others["action"], index, target)
+
+
+def _check_target(action: Action, index: int, target: str | None) -> None:
+    try:
+        check_targets(action, [target])
+    except ValueError as error:
+        raise ValueError(f"item {index}: {str(error).partition(': ')[2]}") from None
+
+
+def check_missed(missed: str, others: Mapping[str, Any]) -> None:
+    """Check the field ``missed``. The other fields may have ``trigger``.
+
+    Raises:
+        ValueError: it doesn't go with the trigger.
+    """
+    if missed == "run" and _listens(others):
+        raise ValueError('"run" requires a schedule, because aichats cannot detect a missing event. Use "skip"')
+
+
+def check_overlap(overlap: str, others: Mapping[str, Any]) -> None:
+    """Check the field ``overlap``. The other fields may have ``trigger``.
+
+    Raises:
+        ValueError: it doesn't go with the trigger.
+    """
+    if overlap == "skip" and _listens(others):
+        raise ValueError('"skip" requires a schedule, because events have no slots. Use "allow"')
+
+
+def _listens(others: Mapping[str, Any]) -> bool:
+    return "trigger" in others and others["trigger"].type == "webhook"
+
+
+# ------------------------------------------------------------------ definitions
+
+
+class Definition(Record):
+    """A record that rejects unknown fields, because a later version of the code may have stored it."""
+
+    @classmethod
+    def of(cls, given: object, missing: str = "is missing") -> Self:
+        """Return the record of a stored object. See :meth:`Record.of <aichats.records.Record.of>`."""
+        if isinstance(given, dict) and given.keys() - cls.fields.keys():
+            raise RecordError([((), "has unknown fields")])
+        return super().of(given, missing)
+
+
+class ScheduleTrigger(Definition):
+    """A trigger that fires on a schedule. See :class:`ScheduleTriggerModel` for its fields."""
+
+    type: Field[Literal["schedule"]] = Field(_if(one_of("schedule")))
+    timezone: Field[str] = Field(_if(bounded_text()), "UTC", check=check_timezone)
+    start: Field[datetime | None] = Field(nullable(_time), None)
+    end: Field[datetime | None] = Field(nullable(_time), None, check=check_end)
+    enabled: Field[bool] = Field(_if(_is_bool), default=True)
+    expression: Field[str] = Field(_if(bounded_text()), check=check_expression)
 
     @property
     def is_once(self) -> bool:
         """The expression is an ``at``, which fires at most once."""
         return isinstance(parse_schedule(self.expression), At)
 
-    @field_validator("timezone")
-    @classmethod
-    def _exists(cls, timezone: str) -> str:
-        fire_times("cron(* * * * ? *)", timezone, after=datetime.now(UTC))
-        return timezone
-
-    @field_validator("start", "end")
-    @classmethod
-    def _has_no_fraction(cls, time: datetime | None) -> datetime | None:
-        if time is not None and time.microsecond:
-            raise ValueError("has a fraction of a second. EventBridge Scheduler only supports whole seconds")
-        return time
-
-    @field_validator("end")
-    @classmethod
-    def _comes_after_the_start(cls, end: datetime | None, info: ValidationInfo) -> datetime | None:
-        start = info.data.get("start")
-        if end and start and end <= start:
-            raise ValueError(f"must be later than start ({start.isoformat()})")
-        return end
-
-    @field_validator("expression")
-    @classmethod
-    def _fires(cls, expression: str, info: ValidationInfo) -> str:
-        """Check the expression. If the validation context has ``now``, the schedule must fire after this time."""
-        once = isinstance(parse_schedule(expression), At)
-        if once and (info.data.get("start") or info.data.get("end")):
-            raise ValueError("at(...) fires once. Remove start and end")
-        now = (info.context or {}).get("now")
-        # If another field is invalid, it is missing here. Its own check reports the problem.
-        if now and {"timezone", "start", "end"} <= info.data.keys():
-            trigger = cls.model_construct(expression=expression, **info.data)
-            if next(schedule_times(trigger, first_slot(trigger, now), now), None) is None:
-                raise ValueError(never_fires(trigger, now))
-        return expression
+    def as_json(self) -> dict[str, Any]:
+        """Return all fields."""
+        start, end = (time and _time_text(time) for time in (self.start, self.end))
+        times = {"timezone": self.timezone, "start": start, "end": end}
+        return {"type": self.type, "expression": self.expression, **times, "enabled": self.enabled}
 
 
-class WebhookTrigger(Request):
-    """A trigger that fires when Whop sends one of these events and the filter, a JMESPath expression, is true."""
+class WebhookTrigger(Definition):
+    """A trigger that fires on events. See :class:`WebhookTriggerModel` for its fields."""
 
-    type: Literal["webhook"]
-    events: Annotated[list[EventType], Field(min_length=1, max_length=50)]
-    filter: Annotated[str, Field(min_length=1, max_length=2000)] | None = None
-    enabled: bool = True
+    type: Field[Literal["webhook"]] = Field(_if(one_of("webhook")))
+    events: Field[list[str]] = Field(_list_of(matching(EVENT_TYPE_PATTERN), MAX_EVENT_TYPES))
+    filter: Field[str | None] = Field(_if(optional(bounded_text(MAX_FILTER_CHARACTERS))), None)
+    enabled: Field[bool] = Field(_if(_is_bool), default=True)
+
+    def as_json(self) -> dict[str, Any]:
+        """Return all fields."""
+        return {"type": self.type, "events": self.events, "filter": self.filter, "enabled": self.enabled}
 
 
-class Budget(Request):
-    """The maximum of an automation in each day or month, in UTC: runs, tokens of replies, or both."""
+class Budget(Definition):
+    """The maximum of an automation in each day or month, in UTC. See :class:`BudgetModel` for its fields."""
 
-    runs: Annotated[int, Field(ge=1, le=MAX_BUDGET, strict=True)] | None = None
-    """The number of runs that slots and events may start."""
-    tokens: Annotated[int, Field(ge=1, le=MAX_BUDGET, strict=True)] | None = None
-    """The tokens that replies may take."""
-    per: Per
-
-    @model_validator(mode="after")
-    def _has_a_limit(self) -> Self:
-        if self.runs is None and self.tokens is None:
-            raise ValueError('must have runs, tokens or both, such as {"runs": 10, "per": "day"}')
-        return self
+    runs: Field[int | None] = Field(_if(optional(_is_limit)), None)
+    tokens: Field[int | None] = Field(_if(optional(_is_limit)), None)
+    per: Field[Per] = Field(_if(one_of("day", "month")), check=check_limits)
 
     @property
     def stored(self) -> dict[str, Any]:
         """The fields that are set."""
-        return self.model_dump(exclude_none=True)
+        fields = {"runs": self.runs, "tokens": self.tokens, "per": self.per}
+        return {name: value for name, value in fields.items() if value is not None}
 
-    def is_raised_to(self, other: "Budget | None") -> bool:
+    def is_raised_to(self, other: Budget | None) -> bool:
         """Return whether another budget allows more, or counts in other periods. ``None`` has no limit."""
         if other is None or self.per != other.per:
             return True
@@ -156,72 +264,62 @@ class Budget(Request):
         return self != other and all(new is None or (old is not None and new >= old) for old, new in pairs)
 
 
-class Automation(Request):
-    """A trigger, the action that it starts, and the targets of the action.
+def _trigger(value: object) -> ScheduleTrigger | WebhookTrigger:
+    is_webhook = isinstance(value, dict) and value.get("type") == "webhook"
+    return WebhookTrigger.of(value) if is_webhook else ScheduleTrigger.of(value)
 
-    ``missed`` says what to do about times at which the schedule did not fire: ``skip`` them, or ``run`` the newest one
-    late. ``overlap`` says whether a slot starts runs although runs of an earlier slot are still open.
+
+class Automation(Definition):
+    """A trigger, the action that it starts, and the targets of the action. See :class:`AutomationModel` for its fields.
+
+    ``defaults`` are the fields that the API client left out, such as ``missed`` and ``trigger.timezone``. They are no
+    part of the definition.
     """
 
-    trigger: Annotated[ScheduleTrigger | WebhookTrigger, Field(discriminator="type")]
-    action: Action
-    targets: Annotated[list[Target], Field(min_length=1, max_length=MAX_TARGETS)]
-    missed: Literal["skip", "run"] = "skip"
-    overlap: Literal["allow", "skip"] = "allow"
-    description: Annotated[str, Field(max_length=500)] | None = None
-    labels: Annotated[dict[LabelKey, LabelValue], Field(max_length=MAX_LABELS)] = Field(default_factory=dict)
-    """Pairs of texts. The runs of the automation have the same labels."""
-    managed_by: Annotated[str, Field(min_length=1, max_length=200)] | None = None
-    """The system that writes the automation, such as a repository. It is for people."""
-    budget: Budget | None = None
-    """The limits after which the automation is paused until the next day or month."""
-
-    @field_validator("targets")
-    @classmethod
-    def _fit_the_action(cls, targets: list[str | None], info: ValidationInfo) -> list[str | None]:
-        if not {"trigger", "action"} <= info.data.keys():
-            return targets
-        if isinstance(info.data["trigger"], ScheduleTrigger):
-            check_targets(info.data["action"], targets)
-            return targets
-        for index, target in enumerate(targets):
-            if not (target and TEMPLATE_START in target):
-                _check_target(info.data["action"], index, target)
-        return targets
-
-    @field_validator("missed")
-    @classmethod
-    def _goes_with_a_schedule(cls, missed: str, info: ValidationInfo) -> str:
-        if missed == "run" and isinstance(info.data.get("trigger"), WebhookTrigger):
-            raise ValueError('"run" requires a schedule, because aichats cannot detect a missing event. Use "skip"')
-        return missed
-
-    @field_validator("overlap")
-    @classmethod
-    def _is_about_slots(cls, overlap: str, info: ValidationInfo) -> str:
-        if overlap == "skip" and isinstance(info.data.get("trigger"), WebhookTrigger):
-            raise ValueError('"skip" requires a schedule, because events have no slots. Use "allow"')
-        return overlap
-
-    @field_serializer("budget")
-    def _only_limits(self, budget: Budget | None) -> dict[str, Any] | None:
-        return budget.stored if budget else None
+    trigger: Field[ScheduleTrigger | WebhookTrigger] = Field(_trigger)
+    action: Field[Action] = Field(_action)
+    targets: Field[list[str | None]] = Field(
+        _list_of(optional(_text_up_to(MAX_TARGET_CHARACTERS)), MAX_TARGETS), check=check_targets_of
+    )
+    missed: Field[Literal["skip", "run"]] = Field(_if(one_of("skip", "run")), "skip", check=check_missed)
+    overlap: Field[Literal["allow", "skip"]] = Field(_if(one_of("allow", "skip")), "allow", check=check_overlap)
+    description: Field[str | None] = Field(_if(optional(_text_up_to(MAX_DESCRIPTION_CHARACTERS))), None)
+    labels: Field[Mapping[str, str]] = Field(_if(_are_labels), MappingProxyType({}))
+    managed_by: Field[str | None] = Field(_if(optional(bounded_text(MAX_MANAGER_CHARACTERS))), None)
+    budget: Field[Budget | None] = Field(nullable(Budget.of), None)
+    defaults: Field[tuple[str, ...]] = Field(_if(lambda _: False), ())
 
     @property
     def definition(self) -> dict[str, Any]:
         """The JSON that the table stores: all fields of the trigger, and the fields of the action that were written."""
+        fields = {
+            "trigger": self.trigger.as_json(),
+            "action": self.action.as_json(),
+            "targets": self.targets,
+            "missed": self.missed,
+            "overlap": self.overlap,
+            "description": self.description,
+            "labels": dict(self.labels),
+            "managed_by": self.managed_by,
+        }
         # Earlier versions of the code can't read a field that they don't know. So it is only stored if it is set.
-        fields = self.model_dump(mode="json", exclude=None if self.budget else {"budget"})
-        trigger = fields["trigger"]
-        leading_fields = {name: trigger.pop(name) for name in ("type", "expression") if name in trigger}
-        return fields | {"trigger": leading_fields | trigger}
+        return fields | ({"budget": self.budget.stored} if self.budget else {})
 
-    @property
-    def defaults(self) -> tuple[str, ...]:
-        """The fields that the API client left out, such as ``missed`` and ``trigger.timezone``."""
-        own = sorted(type(self).model_fields.keys() - self.model_fields_set)
-        trigger = sorted(type(self.trigger).model_fields.keys() - self.trigger.model_fields_set)
-        return (*own, *(f"trigger.{name}" for name in trigger))
+
+def quick_definition(data: object) -> Automation | None:
+    """Return a stored definition, as decoded JSON, if it is certainly valid; ``None`` if the models must decide."""
+    try:
+        return Automation.of(data)
+    except RecordError:
+        return None
+
+
+def canonical(automation: Automation) -> str:
+    """Return the definition as JSON. Equal definitions have the same text."""
+    return json.dumps(automation.definition, ensure_ascii=False, separators=(",", ":"))
+
+
+# ------------------------------------------------------------------ the times of a schedule
 
 
 def first_slot(trigger: ScheduleTrigger, now: datetime) -> datetime | None:
@@ -254,15 +352,3 @@ def never_fires(trigger: ScheduleTrigger, now: datetime) -> str:
     if next(fire_times(trigger.expression, trigger.timezone, after=CALENDAR_START), None):
         return f"{trigger.expression} is in the past (now: {present})"
     return f"{trigger.expression} does not exist in {trigger.timezone}: clocks skip it. Choose another time"
-
-
-def canonical(automation: Automation) -> str:
-    """Return the definition as JSON. Equal definitions have the same text."""
-    return json.dumps(automation.definition, ensure_ascii=False, separators=(",", ":"))
-
-
-def _check_target(action: Action, index: int, target: str | None) -> None:
-    try:
-        check_targets(action, [target])
-    except ValueError as error:
-        raise ValueError(f"item {index}: {str(error).partition(': ')[2]}") from None

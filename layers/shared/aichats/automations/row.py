@@ -4,13 +4,12 @@ import hashlib
 import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
+from copy import replace
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import islice, takewhile
 from typing import Any, Literal
-
-from pydantic import AwareDatetime, TypeAdapter
 
 from aichats.automations.model import (
     Automation,
@@ -19,13 +18,13 @@ from aichats.automations.model import (
     canonical,
     first_slot,
     never_fires,
+    quick_definition,
     schedule_times,
 )
 from aichats.errors import InputError, UnreadableError
 from aichats.json_types import JsonObject
 from aichats.runs.ledger.times import from_text, to_text
 from aichats.schedules.pauses import BY_BUDGET, Pauses
-from aichats.validation import read_stored
 
 SECOND = timedelta(seconds=1)
 """The unit of the times of a trigger."""
@@ -34,8 +33,7 @@ MAX_UNCONFIRMED_SLOTS = 5
 
 type StoredState = Literal["active", "done", "deleting"]
 
-_STATES: TypeAdapter[dict[str, StoredState]] = TypeAdapter(dict[str, StoredState])
-_TIMES: TypeAdapter[dict[str, AwareDatetime]] = TypeAdapter(dict[str, AwareDatetime])
+_STATES = ("active", "done", "deleting")
 
 
 @dataclass(frozen=True)
@@ -69,8 +67,6 @@ class AutomationRow(RowHeader):
     """The first slot of a ``rate``. It stays the same until the expression, the time zone or the start changes."""
     replaced: str | None = None
     """The ETag of the previous version."""
-    defaults: tuple[str, ...] = ()
-    """The fields of the definition that the API client left out. Rows of earlier versions don't have this list."""
     created_by: str | None = None
     """The API client that created the automation; ``None`` if an earlier version of the code stored it."""
     updated_by: str | None = None
@@ -106,7 +102,7 @@ class AutomationRow(RowHeader):
     def written(self) -> JsonObject:
         """The definition without the fields that the API client left out."""
         definition = self.automation.definition
-        for path in self.defaults:
+        for path in self.automation.defaults:
             parent, _, name = path.rpartition(".")
             (definition[parent] if parent else definition).pop(name, None)
         return definition
@@ -140,7 +136,7 @@ class AutomationRow(RowHeader):
         if not isinstance(trigger, ScheduleTrigger):
             return iter(())
         end = trigger.end + SECOND if trigger.end else None
-        return schedule_times(trigger.model_copy(update={"end": end}), self.rate_start, after)
+        return schedule_times(replace(trigger, end=end), self.rate_start, after)
 
 
 def next_row(
@@ -175,7 +171,6 @@ def next_row(
         rate_start=_rate_start(automation, previous, now),
         replaced=old.etag if old and exists else None,
         pauses_text=_kept_pauses(old, automation, now) if old and exists else None,
-        defaults=automation.defaults,
         created_by=previous.created_by if previous else by,
         updated_by=by,
         unconfirmed_slots=_unconfirmed_slots(previous, now) if previous and not fires_as_before else (),
@@ -202,7 +197,7 @@ def item_from_row(row: AutomationRow) -> dict[str, Any]:
         "rate_start": to_text(row.rate_start) if row.rate_start else None,
         "replaced": row.replaced,
         "pauses": row.pauses_text,
-        "defaults": list(row.defaults),
+        "defaults": list(row.automation.defaults),
         "created_by": row.created_by,
         "updated_by": row.updated_by,
     }
@@ -218,18 +213,16 @@ def row_from_item(item: Mapping[str, Any]) -> AutomationRow:
     with _reading(item):
         # Rows of older versions have further attributes, such as ``former``, which are ignored.
         names = ("created_at", "changed_at", "checked_until", "targets_at", "trigger_at", "rate_start")
-        texts = {name: item[name] for name in names if name in item}
-        what = _what(item)
-        times: dict[str, Any] = dict(read_stored(_TIMES.validate_strings, texts, what))
+        times: dict[str, Any] = {name: _time(item[name]) for name in names if name in item}
         # Rows of older versions do not have the attribute ``trigger_at``.
         trigger_changed_at = times.pop("trigger_at", times["changed_at"])
-        read_stored(_STATES.validate_python, {"state": item["state"]}, what)
+        if item["state"] not in _STATES:
+            raise UnreadableError(f"{_what(item)} cannot be read by this version of the code: state")
         Pauses.from_text(item.get("pauses"))
         return AutomationRow(
             **vars(_header(item)),
-            automation=read_stored(Automation.model_validate, json.loads(item["definition"]), what),
+            automation=replace(_definition(item), defaults=tuple(item.get("defaults", ()))),
             replaced=item.get("replaced"),
-            defaults=tuple(item.get("defaults", ())),
             created_by=item.get("created_by"),
             updated_by=item.get("updated_by"),
             aligned=item.get("aligned"),
@@ -260,6 +253,28 @@ def _reading(item: Mapping[str, Any]) -> Iterator[None]:
     except (KeyError, TypeError, ValueError):
         # The original error is not shown, because it may quote the row.
         raise UnreadableError(f"{_what(item)} cannot be read: an attribute is missing or malformed") from None
+
+
+def _definition(item: Mapping[str, Any]) -> Automation:
+    data = json.loads(item["definition"])
+    automation = quick_definition(data)
+    if automation is not None:
+        return automation
+    from aichats.automations.definition_models import read_stored_definition
+
+    return read_stored_definition(data, _what(item))
+
+
+def _time(text: str) -> datetime:
+    """Return a text as a time.
+
+    Raises:
+        ValueError: it has no time zone.
+    """
+    time = from_text(text)
+    if time.tzinfo is None:
+        raise ValueError("the time has no time zone")
+    return time
 
 
 def _what(item: Mapping[str, Any]) -> str:

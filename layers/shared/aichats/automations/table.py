@@ -139,7 +139,7 @@ class AutomationTable:
         if isinstance(current, AutomationRow) and canonical(current.automation) == definition:
             if not conditions_hold(current.replaced, if_match, if_none_match):
                 check_conditions(name, current.etag, if_match, if_none_match)
-            return old, replace(current, defaults=automation.defaults)
+            return old, replace(current, automation=automation)
         check_conditions(name, current.etag if current else None, if_match, if_none_match)
         return old, next_row(name, automation, old, self.clock(), by)
 
@@ -290,7 +290,7 @@ class AutomationTable:
     def _store(self, old: RowHeader | None, row: AutomationRow) -> bool:
         """Write a row that replaces the ``old`` row. Of the same version, only the list of left-out fields changes."""
         if old is not None and old.etag == row.etag:
-            return self._change(row, {"defaults": list(row.defaults)})
+            return self._change(row, {"defaults": list(row.automation.defaults)})
         return self._replace(old, row)
 
     def _replace(self, old: RowHeader | None, row: AutomationRow) -> bool:

@@ -32,7 +32,8 @@ from aichats.api.stored_automations import (
     unknown_automation,
 )
 from aichats.automations.checks import check_texts
-from aichats.automations.model import Automation, LabelFilter, Name, WebhookTrigger
+from aichats.automations.definition_models import LabelFilter, Name
+from aichats.automations.model import Automation, WebhookTrigger
 from aichats.automations.row import AutomationRow, RowHeader
 from aichats.aws.observability import logger
 from aichats.errors import AichatsError, InputError

@@ -9,7 +9,7 @@ from typing import Annotated, Literal
 from pydantic import Field
 
 from aichats.api.operation import ApiCall, Reply, operation
-from aichats.automations.model import Name
+from aichats.automations.definition_models import Name
 from aichats.json_types import Json
 from aichats.models import DeferredModel, Request, WholeNumber
 from aichats.runs.ledger.budget_counters import STACK_OWNER, BudgetCounter

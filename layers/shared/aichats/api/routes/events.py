@@ -12,7 +12,7 @@ from aichats.api.problems import RejectedError
 from aichats.api.routes.runs import StartedRuns
 from aichats.api.starting import id_of, reserve_key
 from aichats.api.stored_automations import READ, WRITE_AND_ACT
-from aichats.automations.model import EventType
+from aichats.automations.definition_models import EventType
 from aichats.automations.run_factory import TEST_PREFIX
 from aichats.bootstrap import Application
 from aichats.errors import InputError, ProviderError, SecretError, SecretUnavailableError

@@ -11,7 +11,7 @@ from pydantic import Field
 from aichats.api.operation import ApiCall, Reply, operation
 from aichats.api.routes.runs import StartedRuns, start_each
 from aichats.api.starting import id_of, reserve_key
-from aichats.automations.model import Automation, Time
+from aichats.automations.definition_models import Time, validated_automation
 from aichats.errors import InputError
 from aichats.models import Request
 from aichats.runs.action import MAX_TARGETS, Action
@@ -65,7 +65,7 @@ def set_notification_preference(call: ApiCall[SetPreference, None]) -> Reply:
     if name and is_new:
         # The automation comes first. If the runs then fail, it sets a preference that the chats already have. In the
         # other order, a failure could leave the chats muted.
-        call.app.automations.put(name, Automation.model_validate(definition, context={"now": now}), by=call.caller.name)
+        call.app.automations.put(name, validated_automation(definition, now=now), by=call.caller.name)
     action = Action("whop.update_chat", {"notification_preference": body.notification_preference})
     run_ids = start_each(call, OPERATION, key, action, chats, not_after=until)
     return Reply(PreferenceRuns(run_ids=run_ids, automation=name), HTTPStatus.ACCEPTED)

@@ -1,5 +1,7 @@
 """``/automations/preview``: the times at which automations run next, and what they will send."""
 
+from collections.abc import Mapping
+from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Annotated, Any
@@ -23,7 +25,8 @@ from aichats.api.preview_view import (
 )
 from aichats.api.stored_automations import NAMED, READ, existing_automation
 from aichats.automations.checks import text_problems
-from aichats.automations.model import Name, ScheduleTrigger, Time, WebhookTrigger, first_slot
+from aichats.automations.definition_models import Name, ScheduleTriggerModel, Time
+from aichats.automations.model import Automation, WebhookTrigger, first_slot
 from aichats.automations.run_factory import Occurrence, of_event, slot_of
 from aichats.errors import InputError
 from aichats.models import Request, Truth, WholeNumber
@@ -61,7 +64,17 @@ class AutomationToPreview(AutomationBody):
     ] = None
 
 
-class PreviewBody(RootModel[SkipValidation[ScheduleTrigger | AutomationToPreview]]):
+@dataclass(frozen=True)
+class _Subject:
+    """The automation to preview, and the time or the event to render it for, if they are given."""
+
+    name: str
+    automation: Automation
+    at: datetime | None = None
+    event: Mapping[str, Any] | None = None
+
+
+class PreviewBody(RootModel[SkipValidation[ScheduleTriggerModel | AutomationToPreview]]):
     """A schedule, or a whole automation.
 
     The body is validated when it is known which of them it is, so that errors name the same fields as those of a PUT.
@@ -88,11 +101,11 @@ def preview_automation(call: ApiCall[None, StoredPreviewQuery]) -> Reply:
     """
     row, now, query = existing_automation(call), call.app.ledger.clock(), call.query
     trigger = row.automation.trigger
-    automation = AutomationToPreview.model_construct(**dict(row.automation), name=row.name)
+    subject = _Subject(row.name, row.automation)
     if isinstance(trigger, WebhookTrigger):
         if not query.render:
             raise InputError([("name", f"{row.name} listens for events, so it has no times. Use render=true")])
-        return Reply(Preview(_of_webhook(call, automation, trigger)))
+        return Reply(Preview(_of_webhook(call, subject, trigger)))
     stack = call.app.stack_pause.pauses(now)
     times = list(islice(stack.skip(row.unpaused_slots, now), query.count))
     paused = paused_times(row, stack, now, times, query.count)
@@ -100,7 +113,7 @@ def preview_automation(call: ApiCall[None, StoredPreviewQuery]) -> Reply:
     shown = times_of(trigger, times)
     if not query.render:
         return Reply(Preview(shown), headers=headers)
-    return Reply(Preview(_of_schedule(call, automation, times[0] if times else None, shown, paused)), headers=headers)
+    return Reply(Preview(_of_schedule(call, subject, times[0] if times else None, shown, paused)), headers=headers)
 
 
 @operation(
@@ -123,53 +136,54 @@ def preview_schedule(call: ApiCall[PreviewBody, PreviewQuery]) -> Reply:
     now = call.app.ledger.clock()
     context = {"max_message_bytes": call.app.settings.max_message_bytes, "now": now}
     if not (isinstance(body, dict) and body.keys() & {"trigger", "action", "targets"}):
-        trigger = parse_strictly(ScheduleTrigger, body, **context)
+        trigger = parse_strictly(ScheduleTriggerModel, body, **context).plain
         times = next_times(trigger, first_slot(trigger, now), now, call.query.count)
         return Reply(Preview(times_of(trigger, times)))
-    automation = parse_strictly(AutomationToPreview, body, **context)
-    call.limit.check_automation(automation)
-    call.app.check_action(automation.action)
-    return Reply(Preview(_of_automation(call, automation, now)))
+    given = parse_strictly(AutomationToPreview, body, **context)
+    subject = _Subject(given.name, given.plain, given.at, given.event)
+    call.limit.check_automation(subject.automation)
+    call.app.check_action(subject.automation.action)
+    return Reply(Preview(_of_automation(call, subject, now)))
 
 
-def _of_automation(call: ApiCall[Any, PreviewQuery], automation: AutomationToPreview, now: datetime) -> RenderedPreview:
+def _of_automation(call: ApiCall[Any, PreviewQuery], subject: _Subject, now: datetime) -> RenderedPreview:
     """Return the preview of an automation that is not stored."""
-    trigger = automation.trigger
+    trigger = subject.automation.trigger
     if isinstance(trigger, WebhookTrigger):
-        return _of_webhook(call, automation, trigger)
-    if automation.event is not None:
+        return _of_webhook(call, subject, trigger)
+    if subject.event is not None:
         raise InputError([("event", "must be omitted, because the automation runs on a schedule")])
     times = next_times(trigger, first_slot(trigger, now), now, call.query.count)
-    return _of_schedule(call, automation, automation.at or times[0], times_of(trigger, times), [])
+    return _of_schedule(call, subject, subject.at or times[0], times_of(trigger, times), [])
 
 
 def _of_schedule(
     call: ApiCall[Any, Any],
-    automation: AutomationToPreview,
+    subject: _Subject,
     at: datetime | None,
     times: list[FireTime],
     paused: list[PausedTimes],
 ) -> RenderedPreview:
     if at is None:
         return RenderedPreview(at=None, times=times, paused=paused, rendered=[])
-    return _rendered(call, automation, slot_of(at)).model_copy(update={"times": times, "paused": paused})
+    return _rendered(call, subject, slot_of(at)).model_copy(update={"times": times, "paused": paused})
 
 
-def _of_webhook(call: ApiCall[Any, Any], automation: AutomationToPreview, trigger: WebhookTrigger) -> RenderedPreview:
-    now = automation.at or call.app.ledger.clock()
-    given = automation.event
+def _of_webhook(call: ApiCall[Any, Any], subject: _Subject, trigger: WebhookTrigger) -> RenderedPreview:
+    now = subject.at or call.app.ledger.clock()
+    given = subject.event
     event = example_for(trigger, now) if given is None else given_event(trigger, given, now)
-    occurrence = of_event(PREVIEW, event.model_dump(mode="json"), automation.at or event.timestamp)
+    occurrence = of_event(PREVIEW, event.model_dump(mode="json"), subject.at or event.timestamp)
     shown = {"event_type": event.type, "is_example": given is None}
-    return _rendered(call, automation, occurrence).model_copy(update=shown)
+    return _rendered(call, subject, occurrence).model_copy(update=shown)
 
 
-def _rendered(call: ApiCall[Any, Any], automation: AutomationToPreview, occurrence: Occurrence) -> RenderedPreview:
+def _rendered(call: ApiCall[Any, Any], subject: _Subject, occurrence: Occurrence) -> RenderedPreview:
     """Return a preview without times, with the runs that an occurrence would start."""
     at = slot_text(occurrence.time)
-    if problems := text_problems(automation):
+    if problems := text_problems(subject.automation):
         return RenderedPreview.model_construct(at=at, times=[], rendered=invalid_texts(problems))
-    runs = call.app.run_factory.selected_runs(automation.name, automation, occurrence, Evaluator())
+    runs = call.app.run_factory.selected_runs(subject.name, subject.automation, occurrence, Evaluator())
     if runs is None:
         return RenderedPreview.model_construct(at=at, times=[], rendered=[], filtered=True)
     rendered, not_shown = rendered_targets(runs)

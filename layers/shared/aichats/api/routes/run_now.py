@@ -1,6 +1,7 @@
 """``POST /automations/{name}/run``: runs an automation now."""
 
 from collections.abc import Mapping, Sequence
+from copy import replace
 from datetime import UTC, datetime
 from http import HTTPStatus
 from typing import Annotated, Any
@@ -13,7 +14,8 @@ from aichats.api.operation import ApiCall, Reply, operation
 from aichats.api.routes.runs import StartedRuns
 from aichats.api.starting import accept, reserve_key
 from aichats.api.stored_automations import NAMED, WRITE_AND_ACT, existing_automation
-from aichats.automations.model import Automation, ScheduleTrigger, Target
+from aichats.automations.definition_models import Target
+from aichats.automations.model import Automation, ScheduleTrigger
 from aichats.automations.run_factory import as_input_error, by_hand
 from aichats.errors import InputError
 from aichats.models import Request
@@ -73,7 +75,7 @@ def _with_targets(automation: Automation, targets: Sequence[str | None] | None) 
     if others:
         problem = "is not a target of the automation; write it as in the automation"
         raise InputError([(f"targets.{index}", problem) for index in others])
-    return automation.model_copy(update={"targets": list(targets)})
+    return replace(automation, targets=list(targets))
 
 
 def _event_for(automation: Automation, event: Mapping[str, Any] | None, now: datetime) -> WebhookEvent | None:

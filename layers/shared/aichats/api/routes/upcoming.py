@@ -13,7 +13,8 @@ from aichats.api.operation import ApiCall, Reply, operation
 from aichats.api.preview_view import FireTime, times_of
 from aichats.api.run_filters import WindowTime
 from aichats.api.stored_automations import READ
-from aichats.automations.model import Name, ScheduleTrigger
+from aichats.automations.definition_models import Name
+from aichats.automations.model import ScheduleTrigger
 from aichats.automations.row import AutomationRow
 from aichats.errors import InputError
 from aichats.models import DeferredModel, Request, WholeNumber
