@@ -102,7 +102,7 @@ type _AnyForm = Annotated[
     | Annotated[_Watch, Tag("watch")],
     Discriminator(_kind),
 ]
-_FORM: TypeAdapter[_Run | _Group | _Event | _Job | _Watch] = TypeAdapter(_AnyForm)
+MESSAGE: TypeAdapter[_Run | _Group | _Event | _Job | _Watch] = TypeAdapter(_AnyForm)
 
 
 def read_with_models(body: str) -> QueueMessage:
@@ -112,7 +112,7 @@ def read_with_models(body: str) -> QueueMessage:
         UnreadableMessageError: the body isn't a message of aichats. The error names the fields and the reasons.
     """
     try:
-        return _FORM.validate_json(body).message()
+        return MESSAGE.validate_json(body).message()
     except ValidationError as error:
         details = error.errors(include_url=False)
         problems = "; ".join(f"{_place(detail['loc'])}: {message_of(detail)}" for detail in details)
