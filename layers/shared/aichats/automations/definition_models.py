@@ -36,7 +36,7 @@ from aichats.automations.model import (
     ScheduleTrigger,
     WebhookTrigger,
     check_end,
-    check_expression,
+    check_schedule,
     check_limits,
     check_missed,
     check_overlap,
@@ -122,7 +122,7 @@ class ScheduleTriggerModel(DefinitionModel):
     @classmethod
     def _fires(cls, expression: str, info: ValidationInfo) -> str:
         """Check the expression. If the validation context has ``now``, the schedule must fire after this time."""
-        check_expression(expression, info.data)
+        check_schedule(expression, info.data)
         now = (info.context or {}).get("now")
         # If another field is invalid, it is missing here. Its own check reports the problem.
         if now and {"timezone", "start", "end"} <= info.data.keys():

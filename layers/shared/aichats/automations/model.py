@@ -103,7 +103,7 @@ def check_end(end: datetime | None, others: Mapping[str, Any]) -> None:
         raise ValueError(f"must be later than start ({start.isoformat()})")
 
 
-def check_expression(expression: str, others: Mapping[str, Any]) -> None:
+def check_schedule(expression: str, others: Mapping[str, Any]) -> None:
     """Check an expression. The other fields may have ``start`` and ``end``.
 
     Raises:
@@ -216,7 +216,7 @@ class ScheduleTrigger(Definition):
     start: Field[datetime | None] = Field(nullable(_time), None)
     end: Field[datetime | None] = Field(nullable(_time), None, check=check_end)
     enabled: Field[bool] = Field(_if(_is_bool), default=True)
-    expression: Field[str] = Field(_if(bounded_text()), check=check_expression)
+    expression: Field[str] = Field(_if(bounded_text()), check=check_schedule)
 
     @property
     def is_once(self) -> bool:
