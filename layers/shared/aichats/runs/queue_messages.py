@@ -17,6 +17,9 @@ from aichats.runs.queue import GROUP, as_json, is_run_id, run_id_of
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
 
+CERTAIN_LEVELS = 150
+"""The number of levels of JSON that the models certainly read."""
+
 
 class RunMessage(NamedTuple):
     """A run to perform."""
@@ -127,11 +130,16 @@ def read_message(body: str) -> QueueMessage:
 def _own_message(body: str) -> QueueMessage | None:
     """Return a message whose body is exactly as this version of the code writes it; ``None`` for all other bodies.
 
-    The models read events, because code that handles an event needs models for its automations.
+    The models also decide about bodies that may have too many levels, and about texts with half of a surrogate pair.
     """
+    if body.count("{") + body.count("[") > CERTAIN_LEVELS:
+        return None
     try:
-        message = _message_in(json.loads(body))
-    except (ValueError, RecursionError):
+        data = json.loads(body)
+        if "\\ud" in body:
+            json.dumps(data, ensure_ascii=False).encode()
+        message = _message_in(data)
+    except ValueError:
         return None
     return message if message is not None and body_of(message) == body else None
 
@@ -146,6 +154,9 @@ def _message_in(data: object) -> QueueMessage | None:
         case {"kind": "group", "slow": bool(slow), "sent_at": str(sent_at), "runs": [*runs]}:
             if 0 < len(runs) <= GROUP and all(map(_is_delayed_run, runs)):
                 return GroupMessage(slow, _time(sent_at), tuple((run_id, seconds) for run_id, seconds in runs))
+        case {"kind": "event", "webhook_id": str(webhook_id), "event": dict(event), "automations": [*automations]}:
+            if automations and all(isinstance(name, str) for name in automations):
+                return EventMessage(webhook_id, event, tuple(automations))
         case {"kind": "job", "job_id": str(job_id), "part": part, "handled": handled, "done": done}:
             if is_run_id(job_id) and all(map(_is_number, (part, handled, done))):
                 return JobMessage(job_id, part, handled, done)
