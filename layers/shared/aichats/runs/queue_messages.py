@@ -151,12 +151,16 @@ def _message_in(data: object) -> QueueMessage | None:
         ValueError: the data has a time that is certainly invalid.
     """
     match data:
-        case {"kind": "group", "slow": bool(slow), "sent_at": str(sent_at), "runs": [*runs]}:
-            if 0 < len(runs) <= GROUP and all(map(_is_delayed_run, runs)):
-                return GroupMessage(slow, _time(sent_at), tuple((run_id, seconds) for run_id, seconds in runs))
-        case {"kind": "event", "webhook_id": str(webhook_id), "event": dict(event), "automations": [*automations]}:
-            if automations and all(isinstance(name, str) for name in automations):
-                return EventMessage(webhook_id, event, tuple(automations))
+        case {"kind": "group", "slow": bool(slow), "sent_at": str(sent_at), "runs": [*runs]} if _are_delayed(runs):
+            return GroupMessage(slow, _time(sent_at), tuple((run_id, seconds) for run_id, seconds in runs))
+        case {
+            "kind": "event",
+            "webhook_id": str(webhook_id),
+            "event": dict(event),
+            "automations": [str(), *_] as names,
+        }:
+            if all(isinstance(name, str) for name in names):
+                return EventMessage(webhook_id, event, tuple(names))
         case {"kind": "job", "job_id": str(job_id), "part": part, "handled": handled, "done": done}:
             if is_run_id(job_id) and all(map(_is_number, (part, handled, done))):
                 return JobMessage(job_id, part, handled, done)
@@ -164,6 +168,10 @@ def _message_in(data: object) -> QueueMessage | None:
             if is_run_id(run_id) and _is_number(looks):
                 return WatchMessage(run_id, _time(began_at), looks)
     return None
+
+
+def _are_delayed(runs: list[object]) -> bool:
+    return 0 < len(runs) <= GROUP and all(map(_is_delayed_run, runs))
 
 
 def _is_delayed_run(value: object) -> bool:
