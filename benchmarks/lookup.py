@@ -11,7 +11,8 @@ import sys
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import redirect_stdout
-from dataclasses import dataclass, field, replace
+from copy import replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, override
@@ -19,6 +20,7 @@ from typing import Any, override
 import httpx
 
 from aichats.aws.observability import logger, metrics
+from aichats.frozen import frozen
 from aichats.http import retry
 from aichats.runs.action import Action
 from aichats.runs.dispatch import Dispatcher
@@ -118,7 +120,7 @@ def _chat(number: int, title: str) -> Mapping[str, Any]:
     }
 
 
-@dataclass(frozen=True)
+@frozen
 class OneClient(WhopProvider):
     """Whop with one client and no secret."""
 

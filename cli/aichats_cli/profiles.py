@@ -6,7 +6,8 @@ import os
 import re
 import tomllib
 from contextlib import contextmanager
-from dataclasses import asdict, dataclass, field, fields, replace
+from copy import replace
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 from urllib.parse import urlsplit

@@ -1,7 +1,7 @@
 """The first page: what needs a person, the next 24 hours, the open runs, and "Stop everything"."""
 
 from collections.abc import Iterator
-from dataclasses import replace
+from copy import replace
 from datetime import timedelta
 
 import pytest

@@ -1,7 +1,7 @@
 """The page of one run: its story, its texts, and replay, cancel and resolve."""
 
 import re
-from dataclasses import replace
+from copy import replace
 from datetime import timedelta
 
 import pytest

@@ -3,7 +3,7 @@
 import heapq
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import replace
+from copy import replace
 from datetime import datetime, timedelta
 from itertools import count
 from typing import Any

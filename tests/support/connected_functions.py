@@ -3,7 +3,8 @@
 import random
 from collections.abc import Callable
 from contextlib import AbstractContextManager
-from dataclasses import dataclass, field, replace
+from copy import replace
+from dataclasses import field
 from datetime import timedelta
 from functools import cached_property, partial
 from typing import Any, override
@@ -12,6 +13,7 @@ from aichats.aws.functions import Lambda
 from aichats.aws.secret_versions import SecretVersions
 from aichats.aws.secrets import SecretStore
 from aichats.aws.table import Table
+from aichats.frozen import frozen
 from aichats.runs.dispatch import Dispatcher
 from aichats.runs.ledger.locks import Locks
 from aichats.runs.perform import Performer
@@ -91,7 +93,7 @@ class Services:
         )
 
 
-@dataclass(frozen=True)
+@frozen
 class WatchedRenewals(Renewals):
     """Renewals that report which connection they renew."""
 
@@ -103,7 +105,7 @@ class WatchedRenewals(Renewals):
             return super().renew(connection, lease, rejected)
 
 
-@dataclass(frozen=True)
+@frozen
 class SeededProvider(WhopProvider):
     """Whop as a provider whose waits are the same for the same seed."""
 

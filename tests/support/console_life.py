@@ -6,7 +6,8 @@ Only :meth:`LivingStack.live` lets time pass. The same life leads to the same st
 import heapq
 import random
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass, field, replace
+from copy import replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import count

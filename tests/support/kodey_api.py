@@ -2,7 +2,7 @@
 
 import contextvars
 from collections.abc import Callable
-from dataclasses import replace
+from copy import replace
 
 import httpx
 import pytest

@@ -7,8 +7,8 @@ import json
 import os
 import re
 from collections.abc import Callable, Mapping
-from copy import deepcopy
-from dataclasses import dataclass, replace
+from copy import deepcopy, replace
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any, get_args

@@ -1,10 +1,11 @@
 """Whop and Kodey as providers that need no secret."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import BinaryIO
 
 from aichats.aws.secrets import SecretStore
+from aichats.frozen import frozen
 from aichats.http.tokens import Token
 from aichats.kodey.client import KodeyClient
 from aichats.kodey.credentials import KODEY_SECRET
@@ -26,7 +27,7 @@ type WhopFor = Callable[[str | None, str], WhopClient]
 """Returns the client for a company (or ``None``) and an API version."""
 
 
-@dataclass(frozen=True)
+@frozen
 class FakeWhopProvider(WhopProvider):
     """Whop with clients of the test."""
 
@@ -46,7 +47,7 @@ class FakeWhopProvider(WhopProvider):
         return self.rotating
 
 
-@dataclass(frozen=True)
+@frozen
 class FakeKodeyProvider(KodeyProvider):
     """Kodey with a client of the test."""
 

@@ -5,7 +5,7 @@ import hashlib
 import hmac
 import json
 from collections.abc import Sequence
-from dataclasses import replace
+from copy import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 

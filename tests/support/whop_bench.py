@@ -1,7 +1,7 @@
 """A run of Whop, performed again and again, with responses of a script."""
 
 import random
-from dataclasses import replace
+from copy import replace
 
 from aichats.errors import AichatsError
 from aichats.http.deadline import time_limit

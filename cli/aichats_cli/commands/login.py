@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import importlib
-from dataclasses import replace
+from copy import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Annotated
 

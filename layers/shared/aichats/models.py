@@ -1,7 +1,6 @@
 """Types and base classes for the models of all providers."""
 
 import re
-from dataclasses import dataclass
 from typing import Annotated, Any
 
 from pydantic import (
@@ -15,6 +14,7 @@ from pydantic import (
 )
 from pydantic_core.core_schema import CoreSchema, custom_error_schema
 
+from aichats.frozen import frozen
 from aichats.message_text import MAX_MESSAGE_BYTES, check_message
 
 
@@ -51,7 +51,7 @@ type MessageText = Annotated[str, Field(min_length=1), AfterValidator(_bounded_m
 type RunId = Annotated[str, Field(pattern=r"^[a-z2-7]{32}$")]
 
 
-@dataclass(frozen=True)
+@frozen
 class OrElse:
     """Put last into an ``Annotated``: the message for an invalid value, instead of one with a regular expression."""
 

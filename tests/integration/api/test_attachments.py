@@ -1,6 +1,6 @@
 """Attachments of chats and automations that aichats fetches itself."""
 
-from dataclasses import replace
+from copy import replace
 from typing import Any, BinaryIO
 
 import httpx

@@ -1,7 +1,7 @@
 """The answers of ``/automations``: next times, last run, API clients, and the view of what was sent."""
 
 import json
-from dataclasses import replace
+from copy import replace
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from typing import Any

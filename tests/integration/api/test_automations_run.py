@@ -1,7 +1,7 @@
 """``POST /automations/{name}/run``: an automation runs now."""
 
 import re
-from dataclasses import replace
+from copy import replace
 from datetime import UTC, datetime
 
 import pytest

@@ -1,6 +1,6 @@
 """A caller that is limited to companies reaches nothing of another company, through no operation."""
 
-from dataclasses import replace
+from copy import replace
 from typing import Any
 
 import pytest

@@ -1,7 +1,7 @@
 """Answers of the API if a secret can't be read right now, or if a credential was replaced recently."""
 
 import time
-from dataclasses import replace
+from copy import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest

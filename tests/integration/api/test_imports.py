@@ -12,7 +12,7 @@ from tests.support.lambda_calls import LOCAL, SECRETS
 
 CODE = """
 import json, sys
-from dataclasses import replace
+from copy import replace
 from types import SimpleNamespace
 
 sys.path.insert(0, "functions/http_api")

@@ -1,7 +1,7 @@
 """The last use of a caller is noted once an hour, and no call waits for it or fails because of it."""
 
 import threading
-from dataclasses import replace
+from copy import replace
 from datetime import timedelta
 from typing import Any
 

@@ -5,7 +5,7 @@ import json
 import re
 from base64 import b64decode
 from collections.abc import Iterator
-from dataclasses import replace
+from copy import replace
 from datetime import UTC, datetime
 from html.parser import HTMLParser
 from typing import Any, get_args

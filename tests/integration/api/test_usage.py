@@ -1,7 +1,7 @@
 """``GET /usage``: the runs, replies and tokens of days, by automation, target or day."""
 
 from collections.abc import Sequence
-from dataclasses import replace
+from copy import replace
 from datetime import UTC, date, datetime, timedelta
 from decimal import Decimal
 from typing import Any

@@ -4,8 +4,7 @@ import json
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
-from copy import copy
-from dataclasses import replace
+from copy import copy, replace
 from typing import Any
 
 import pytest

@@ -1,6 +1,6 @@
 """The last run of each automation: its newest slot, event or manual run, with the number of runs by status."""
 
-from dataclasses import replace
+from copy import replace
 from datetime import timedelta
 from typing import Any
 

@@ -1,6 +1,6 @@
 """Slots for which a schedule should have fired, but did not, are found."""
 
-from dataclasses import replace
+from copy import replace
 from datetime import UTC, datetime, timedelta
 from typing import override
 

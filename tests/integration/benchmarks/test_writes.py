@@ -1,6 +1,6 @@
 """The count of write units, and the cost of a queued run."""
 
-from dataclasses import replace
+from copy import replace
 from typing import Any
 
 import pytest

@@ -1,7 +1,7 @@
 """`aichats notify` on a stack in memory."""
 
 import json
-from dataclasses import replace
+from copy import replace
 from io import StringIO
 from typing import Any
 

@@ -2,7 +2,7 @@
 
 import re
 import shlex
-from dataclasses import replace
+from copy import replace
 from datetime import datetime
 from typing import Any
 

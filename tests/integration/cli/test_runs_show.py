@@ -1,6 +1,6 @@
 """`aichats runs show` and `explain`: one run as people read it."""
 
-from dataclasses import replace
+from copy import replace
 
 import pytest
 

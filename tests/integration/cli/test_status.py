@@ -1,6 +1,6 @@
 """`aichats status`: automations, runs and pauses at a glance."""
 
-from dataclasses import replace
+from copy import replace
 
 import pytest
 

@@ -2,7 +2,7 @@
 
 import random
 from collections.abc import Iterable
-from dataclasses import replace
+from copy import replace
 from datetime import datetime, timedelta
 
 import pytest

@@ -2,7 +2,7 @@
 
 import hashlib
 import re
-from dataclasses import replace
+from copy import replace
 from datetime import UTC, datetime
 from pathlib import Path
 from urllib.parse import parse_qsl

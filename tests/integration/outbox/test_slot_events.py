@@ -1,7 +1,7 @@
 """The summary of a slot: one event when all its runs have ended for the first time."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from copy import replace
 from datetime import UTC, datetime
 from functools import partial
 from typing import Any

@@ -1,6 +1,6 @@
 """The publisher, as a function gets it, reads each item of the streams as what it is."""
 
-from dataclasses import replace
+from copy import replace
 
 import pytest
 

@@ -2,8 +2,7 @@
 
 import json
 from collections.abc import Callable
-from copy import copy
-from dataclasses import replace
+from copy import copy, replace
 from datetime import timedelta
 from functools import partial
 from typing import Any

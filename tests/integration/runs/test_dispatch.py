@@ -1,7 +1,7 @@
 """The dispatcher: runs that it performs here, and runs that it sends to the queues."""
 
 from collections import Counter
-from dataclasses import replace
+from copy import replace
 from datetime import timedelta
 from unittest.mock import Mock
 

@@ -1,7 +1,7 @@
 """The parts of jobs: each run is replayed or cancelled once, whatever fails and however often a message comes."""
 
 from contextlib import suppress
-from dataclasses import replace
+from copy import replace
 from datetime import timedelta
 from itertools import cycle
 

@@ -1,6 +1,6 @@
 """Jobs that replay runs whose texts could not be rendered, after their automation was fixed."""
 
-from dataclasses import replace
+from copy import replace
 from datetime import datetime, timedelta
 from itertools import pairwise
 

@@ -8,7 +8,7 @@ every run ends once the faults are over.
 import os
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import replace
+from copy import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any, override

@@ -1,7 +1,6 @@
 """A run that a person cancels has no effect afterwards, and one that has begun goes on."""
 
-from copy import copy
-from dataclasses import replace
+from copy import copy, replace
 from datetime import timedelta
 
 import httpx

@@ -1,6 +1,6 @@
 """Runs that need a connection: they wait while its access token has ended, and go on once it was renewed."""
 
-from dataclasses import replace
+from copy import replace
 from datetime import timedelta
 
 import httpx

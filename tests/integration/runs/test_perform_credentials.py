@@ -1,6 +1,6 @@
 """Runs whose secret can't be read or whose credential is rejected: their waits, and the errors that are reported."""
 
-from dataclasses import replace
+from copy import replace
 from datetime import timedelta
 
 import pytest

@@ -1,12 +1,13 @@
 """aichats looks for a lost chat with the credential of its call, even if the company has got another one meanwhile."""
 
-from dataclasses import dataclass, replace
+from copy import replace
 
 import httpx
 import pytest
 
 from aichats.aws.secrets import SecretStore
 from aichats.errors import SecretUnavailableError
+from aichats.frozen import frozen
 from aichats.runs.ledger.rows import Row
 from aichats.runs.perform import MAX_AGE
 from aichats.runs.providers.whop import WhopProvider
@@ -135,7 +136,7 @@ def test_the_credential_stays_in_the_row_while_the_outcome_is_unknown() -> None:
 
 
 def test_if_the_credential_cannot_be_read_after_a_lost_answer_the_run_waits_and_the_next_one_counts() -> None:
-    @dataclass(frozen=True)
+    @frozen
     class Unreadable(FakeWhopProvider):
         def credential(self, _row: Row) -> str:
             raise SecretUnavailableError("aichats/dev/whop", "could not be read", "Try again later.")

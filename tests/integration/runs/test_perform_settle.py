@@ -1,7 +1,6 @@
 """A create whose outcome is unknown is settled: looked up, before anything is sent again."""
 
-from copy import copy
-from dataclasses import replace
+from copy import copy, replace
 from unittest.mock import Mock
 
 import httpx

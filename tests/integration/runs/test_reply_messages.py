@@ -1,7 +1,7 @@
 """The messages of watches, in a whole stack: from the create to the reply, beside other messages."""
 
 import threading
-from dataclasses import replace
+from copy import replace
 from datetime import timedelta
 
 import httpx

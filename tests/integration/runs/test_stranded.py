@@ -1,7 +1,7 @@
 """The sweep of runs: what is sent again, how often, and in how much time."""
 
 from collections.abc import Callable
-from dataclasses import replace
+from copy import replace
 from datetime import timedelta
 from itertools import count
 from math import ceil

@@ -1,7 +1,7 @@
 """Deliveries: what is sent, when it is retried, and what a receiver that fails costs others."""
 
 import json
-from dataclasses import replace
+from copy import replace
 from datetime import timedelta
 from typing import Any
 

@@ -3,7 +3,7 @@
 import json
 from collections.abc import Callable
 from contextlib import ExitStack, suppress
-from dataclasses import replace
+from copy import replace
 from datetime import timedelta
 from typing import Any
 

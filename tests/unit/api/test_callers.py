@@ -3,7 +3,7 @@
 import hashlib
 import hmac
 import re
-from dataclasses import replace
+from copy import replace
 from datetime import UTC, datetime
 from typing import Any
 

@@ -1,6 +1,6 @@
 """The time without an event, and how much of it the schedules explain."""
 
-from dataclasses import replace
+from copy import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 

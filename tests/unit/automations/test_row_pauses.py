@@ -1,6 +1,6 @@
 """The row of an automation keeps its pauses, whatever becomes of its definition."""
 
-from dataclasses import replace
+from copy import replace
 from datetime import timedelta
 from itertools import islice
 

@@ -1,7 +1,7 @@
 """An automation creates a run for each target when its trigger fires."""
 
 import json
-from dataclasses import replace
+from copy import replace
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 

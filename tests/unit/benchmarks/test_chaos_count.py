@@ -1,6 +1,6 @@
 """Duplicates and losses as the chaos benchmark counts them."""
 
-from dataclasses import replace
+from copy import replace
 from datetime import UTC, datetime
 from typing import Any
 

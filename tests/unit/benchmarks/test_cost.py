@@ -2,7 +2,8 @@
 
 import json
 from collections import Counter
-from dataclasses import asdict, replace
+from copy import replace
+from dataclasses import asdict
 from pathlib import Path
 
 import pytest

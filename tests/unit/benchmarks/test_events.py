@@ -1,7 +1,7 @@
 """The verdicts of the benchmark of events."""
 
 import json
-from dataclasses import replace
+from copy import replace
 from typing import Any
 
 import pytest

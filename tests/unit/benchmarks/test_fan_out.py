@@ -1,7 +1,7 @@
 """The results that the fan-out benchmark computes. `make benchmark` shows that it runs."""
 
 from collections import Counter
-from dataclasses import replace
+from copy import replace
 
 import pytest
 

@@ -4,7 +4,6 @@ import hashlib
 import hmac
 import re
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Literal, get_args
 
@@ -12,6 +11,7 @@ from aichats.aws.observability import count_now, logger
 from aichats.aws.secret_values import read_text, read_timestamp, remedy
 from aichats.aws.secrets import REFRESH_AFTER_SECONDS, SecretKind, SecretStore
 from aichats.errors import SecretError
+from aichats.frozen import frozen
 from aichats.records import Field, Record, RecordError, instance_of, nullable, read_each
 from aichats.whop.connections import read_company
 
@@ -91,7 +91,7 @@ class StoredCaller(Record):
             yield self.previous.sha256, self.previous.expires_at
 
 
-@dataclass(frozen=True)
+@frozen
 class Caller:
     """The owner of a token that the secret contains. The token may have expired."""
 

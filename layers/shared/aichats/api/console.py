@@ -6,12 +6,13 @@ The page itself is never used without a check. Its script has the hash of its co
 import gzip
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import field
 from functools import cache
 from http import HTTPStatus
 from pathlib import Path
 
 from aichats.api.content_policy import content_policy
+from aichats.frozen import frozen
 
 _ASSETS = "/assets/"
 _PAGE, _SCRIPT, _LICENSES = "index.html", "console.js", "licenses.txt"
@@ -21,7 +22,7 @@ _TRUSTED_TYPES = "require-trusted-types-for 'script'; trusted-types 'none'"
 """No text can become HTML or a script, not even by a mistake in the console."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Asset:
     """A file of the console as it is sent. The body is compressed if ``headers`` say so."""
 

@@ -2,10 +2,11 @@
 
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING
 
 from aichats.errors import InputError
+from aichats.frozen import frozen
 from aichats.validation import MAX_FIELD_CHARACTERS
 
 if TYPE_CHECKING:
@@ -17,7 +18,7 @@ _VERBATIM = ("", "7bit", "8bit", "binary")
 """The transfer encodings that leave the content as it is."""
 
 
-@dataclass(frozen=True)
+@frozen
 class FormFile:
     """A file in a form.
 

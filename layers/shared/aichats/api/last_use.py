@@ -5,13 +5,14 @@ from __future__ import annotations
 from concurrent.futures import ThreadPoolExecutor
 from concurrent.futures import wait as wait_for
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import TYPE_CHECKING
 
 from aichats.aws.errors import AwsError
 from aichats.aws.observability import logger
 from aichats.aws.writes import ConditionFailedError
+from aichats.frozen import frozen
 from aichats.runs.ledger.times import to_text
 
 if TYPE_CHECKING:
@@ -28,7 +29,7 @@ NOTE_SECONDS = 0.2
 """The longest time that a call waits for its note. DynamoDB usually needs a few milliseconds."""
 
 
-@dataclass(frozen=True)
+@frozen
 class LastUse:
     """Notes the last use of each caller in the table of runs, at most once an hour. Never raises.
 

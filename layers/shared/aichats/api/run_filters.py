@@ -1,7 +1,6 @@
 """The filters of runs as API clients send them, and the window of time that a filter covers."""
 
 import re
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated
 
@@ -9,6 +8,7 @@ from pydantic import AwareDatetime, BeforeValidator, Field, TypeAdapter, Validat
 
 from aichats.automations.definition_models import LabelFilter
 from aichats.errors import InputError
+from aichats.frozen import frozen
 from aichats.models import Request
 from aichats.runs.ledger.filters import RunFilter
 from aichats.runs.ledger.rows import Row, RunStatus
@@ -44,7 +44,7 @@ type WindowTime = Annotated[
 ]
 
 
-@dataclass(frozen=True)
+@frozen
 class Window:
     """The time that a list or a job covers.
 

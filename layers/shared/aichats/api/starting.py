@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import math
-from dataclasses import replace
+from copy import replace
 from http import HTTPStatus
 from typing import TYPE_CHECKING, Any
 

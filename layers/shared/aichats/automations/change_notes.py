@@ -8,7 +8,7 @@ The keys begin with a colon. No automation has such a name, and no item of the i
 """
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from copy import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 

@@ -6,7 +6,6 @@ the metric, it reports insufficient data.
 """
 
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import takewhile
 
@@ -14,6 +13,7 @@ from aichats.automations.row import AutomationRow
 from aichats.automations.sweep_part import SweepProgress
 from aichats.automations.table import Contents
 from aichats.aws.observability import measure_seconds
+from aichats.frozen import frozen
 from aichats.runs.ledger.times import from_text, to_text, utc_now
 from aichats.runs.stack_pause import StackPause
 from aichats.schedules.pauses import Pauses
@@ -26,7 +26,7 @@ LOOK_BACK = tuple(timedelta(minutes=minutes) for minutes in (5, 60)) + tuple(
 """The times before which the last slot is searched, so that a frequent schedule is not gone through for days."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Silence:
     """The time without an event.
 
@@ -48,7 +48,7 @@ NOTHING_EXPECTED = Silence(timedelta(), timedelta())
 """The silence of a stack whose schedules have no next slot, or are paused."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Heartbeat:
     """Measures the time without an event.
 

@@ -16,6 +16,7 @@ from aichats.automations.row import AutomationRow
 from aichats.automations.run_factory import slot_of
 from aichats.automations.sweep_part import call_concurrently
 from aichats.aws.table import BATCH_KEYS
+from aichats.frozen import frozen
 from aichats.runs.ledger.filters import RunFilter
 from aichats.runs.ledger.history import History
 from aichats.runs.ledger.ledger import Ledger
@@ -46,6 +47,7 @@ type Pick = Callable[[Row], bool] | None
 """A function that decides whether a run counts; ``None`` if every run does, which needs fewer reads."""
 
 
+# A dataclass, because the answers of the API have it, and pydantic knows dataclasses.
 @dataclass(frozen=True)
 class LastRun:
     """The newest runs of an automation: those of one slot, one event or one manual run.
@@ -65,7 +67,7 @@ class LastRun:
     counted_all: bool
 
 
-@dataclass(frozen=True)
+@frozen
 class _Sample:
     """The ids of an automation's newest runs, newest first, and whether these are all runs of the occurrence."""
 
@@ -77,7 +79,7 @@ class _Sample:
         return _Sample(self.run_ids[:number], self.is_whole and len(self.run_ids) <= number)
 
 
-@dataclass(frozen=True)
+@frozen
 class LastRuns:
     """Finds the newest runs of automations."""
 

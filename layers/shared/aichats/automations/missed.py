@@ -7,7 +7,8 @@ run and a late event never perform an action twice.
 
 from collections import deque
 from collections.abc import Callable, Iterable, Sequence
-from dataclasses import dataclass, field, replace
+from copy import replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from itertools import batched, chain, takewhile
@@ -19,6 +20,7 @@ from aichats.automations.run_factory import RunFactory, slot_of, store_failed
 from aichats.automations.sweep_part import CallAll, SweepPart
 from aichats.automations.table import AutomationTable
 from aichats.aws.observability import Contained, count_now, logger
+from aichats.frozen import frozen
 from aichats.runs.dispatch import Dispatcher
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.times import utc_now
@@ -33,7 +35,7 @@ MISSED = {"type": "Missed", "message": "the schedule did not fire for this slot"
 TOO_SHORT = {"type": "Missed", "message": "the schedule was written less than 10 s before this slot, and did not fire"}
 
 
-@dataclass(frozen=True)
+@frozen
 class MissedSlot:
     """A slot with runs that are not in the ledger.
 
@@ -50,7 +52,7 @@ class MissedSlot:
     run_late: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class _DueSlots:
     """The slots of an automation that must be checked.
 
@@ -85,7 +87,7 @@ class _Batch:
         self.runs += sum(len(slot.runs) for slot in missed)
 
 
-@dataclass(frozen=True)
+@frozen
 class MissedSlots:
     """Finds missed slots, stores their runs, and runs the newest slot late if the automation says so.
 

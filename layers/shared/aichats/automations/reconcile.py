@@ -26,7 +26,6 @@ the row requires, and then checks that the row is still the same.
 """
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Literal
@@ -37,6 +36,7 @@ from aichats.automations.scheduler import MAX_EVENT_AGE, SchedulerError, Schedul
 from aichats.automations.sweep_part import SweepPart
 from aichats.automations.table import AutomationTable, Contents, Guard, no_guard
 from aichats.aws.observability import Contained
+from aichats.frozen import frozen
 from aichats.runs.ledger.times import utc_now
 
 SETTLE_TIME = timedelta(minutes=10)
@@ -49,7 +49,7 @@ MAX_FOLLOW_UPS = 3
 type ChangeKind = Literal["created", "updated", "removed", "deleted", "done", "listed", "failed"]
 
 
-@dataclass(frozen=True)
+@frozen
 class PutResult:
     """The result of a put.
 
@@ -62,7 +62,7 @@ class PutResult:
     created: bool
 
 
-@dataclass(frozen=True)
+@frozen
 class Change:
     """A change that the sweep made.
 
@@ -84,7 +84,7 @@ type _Aligned = tuple[AutomationRow, str]
 type _Action = Callable[[], ChangeKind | _Aligned | None]
 
 
-@dataclass(frozen=True)
+@frozen
 class _Check:
     """A check of one automation or schedule, with its repair. The :class:`Change` has the same name."""
 
@@ -92,7 +92,7 @@ class _Check:
     act: _Action
 
 
-@dataclass(frozen=True)
+@frozen
 class AutomationService:
     """Changes automations, and repairs them and their schedules."""
 

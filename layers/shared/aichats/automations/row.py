@@ -5,7 +5,7 @@ import json
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from copy import replace
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from functools import cached_property
 from itertools import islice, takewhile
@@ -22,6 +22,7 @@ from aichats.automations.model import (
     schedule_times,
 )
 from aichats.errors import InputError, UnreadableError
+from aichats.frozen import frozen
 from aichats.json_types import JsonObject
 from aichats.runs.ledger.times import from_text, to_text
 from aichats.schedules.pauses import BY_BUDGET, Pauses
@@ -36,7 +37,7 @@ type StoredState = Literal["active", "done", "deleting"]
 _STATES = ("active", "done", "deleting")
 
 
-@dataclass(frozen=True)
+@frozen
 class RowHeader:
     """The part of a row that every version of the code can read."""
 
@@ -49,7 +50,7 @@ class RowHeader:
     """The pauses as the table stores them; ``None`` if there has never been one."""
 
 
-@dataclass(frozen=True)
+@frozen
 class AutomationRow(RowHeader):
     """A row of the table of automations."""
 

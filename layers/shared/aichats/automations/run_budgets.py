@@ -7,7 +7,6 @@ counts only the runs that slots and events start, not the runs that a person sta
 
 from collections.abc import Iterable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime
 from functools import partial
 
@@ -15,6 +14,7 @@ from aichats.automations.row import AutomationRow
 from aichats.aws.observability import count, logger
 from aichats.aws.transactions import Addition, Insertion, LimitExceededError, insert_once
 from aichats.aws.writes import ConditionFailedError
+from aichats.frozen import frozen
 from aichats.json_types import Json
 from aichats.runs.ledger.budget_counters import BudgetCounter
 from aichats.runs.ledger.ledger import DueAt, Ledger
@@ -61,7 +61,7 @@ def _run_budget(ledger: Ledger, row: AutomationRow) -> "_RunBudget | None":
     return _RunBudget(ledger, row, budget.runs, Period.at(now, budget.per), now)
 
 
-@dataclass(frozen=True)
+@frozen
 class _RunBudget:
     """The budget of an automation's runs in one period.
 

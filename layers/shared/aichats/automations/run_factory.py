@@ -1,7 +1,8 @@
 """Creates the runs of an automation when its trigger fires: one for each target, with rendered texts."""
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from copy import replace
+from dataclasses import field
 from datetime import UTC, datetime
 from types import MappingProxyType
 from typing import Any
@@ -9,6 +10,7 @@ from typing import Any
 from aichats.automations.model import MAX_LABEL_CHARACTERS, Automation, ScheduleTrigger, WebhookTrigger
 from aichats.aws.observability import count, count_now, logger
 from aichats.errors import InputError
+from aichats.frozen import frozen
 from aichats.json_types import Json
 from aichats.runs.action import Action, check_targets, quick_action
 from aichats.runs.failures import describe
@@ -25,7 +27,7 @@ TEST_PREFIX = "msg_test_"
 """The beginning of the ``webhook-id`` of a test event, which the HTTP API sends."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Occurrence:
     """One firing of a trigger.
 
@@ -67,7 +69,7 @@ def of_event(webhook_id: str, event: Mapping[str, Any], time: datetime) -> Occur
     return Occurrence("webhook", (webhook_id, ""), time, event, labels)
 
 
-@dataclass(frozen=True)
+@frozen
 class RenderedRuns:
     """The runs of an occurrence.
 
@@ -101,7 +103,7 @@ class RenderedRuns:
         self.skipped.extend(other.skipped)
 
 
-@dataclass(frozen=True)
+@frozen
 class RunFactory:
     """Creates the runs of automations.
 

@@ -13,7 +13,6 @@ import hashlib
 import json
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import cached_property
 from typing import Any, Literal
@@ -23,6 +22,7 @@ from aichats.automations.row import AutomationRow
 from aichats.aws.errors import AwsError, aws_message, code_of
 from aichats.aws.scheduler import ScheduleGroup, SchedulerClient
 from aichats.errors import AichatsError, ConfigurationError
+from aichats.frozen import frozen
 from aichats.runs.ledger.times import utc_now
 from aichats.schedules.expressions import Rate, parse_schedule
 
@@ -54,7 +54,7 @@ class SchedulerError(AichatsError):
         super().__init__(f"schedule of {name}: {code}: {reason}. {REMEDIES.get(code, RETRY)}")
 
 
-@dataclass(frozen=True)
+@frozen
 class Schedules:
     """The schedules of one stack's automations.
 

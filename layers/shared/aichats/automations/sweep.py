@@ -3,7 +3,6 @@
 import time
 from collections.abc import Callable, Sequence
 from contextlib import ExitStack
-from dataclasses import dataclass
 
 from aichats.automations.missed import MissedSlots
 from aichats.automations.reconcile import AutomationService, Change
@@ -11,6 +10,7 @@ from aichats.automations.sweep_part import CallAll, SweepPart, SweepProgress, ca
 from aichats.automations.table import AutomationTable, Contents
 from aichats.automations.webhook_check import CHECK_SECONDS, WebhookCheck
 from aichats.aws.observability import count, logger
+from aichats.frozen import frozen
 from aichats.runs.stranded import StrandedRuns
 
 RESERVED_SHARE = 1 / 8
@@ -19,7 +19,7 @@ SPARE_SECONDS = 2.0
 """The time at the end of the invocation for writes after the last call to Whop."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Sweep:
     """The parts of the sweep.
 

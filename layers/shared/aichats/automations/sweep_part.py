@@ -7,11 +7,11 @@ job, and the next sweep continues after this name. So each job gets its turn, ev
 from bisect import bisect_right
 from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
-from dataclasses import dataclass
 from typing import Protocol
 
 from aichats.aws.observability import logger
 from aichats.aws.table import Table
+from aichats.frozen import frozen
 
 CHUNK_JOBS = 100
 """The number of jobs in a chunk. Each part does at least one chunk."""
@@ -38,7 +38,7 @@ def call_concurrently[T, R](function: Callable[[T], R], values: Sequence[T]) -> 
         return list(pool.map(function, values))
 
 
-@dataclass(frozen=True)
+@frozen
 class SweepProgress:
     """The names at which the parts of the sweep stopped, stored in the table of runs under ``sweep:<part>``."""
 
@@ -53,7 +53,7 @@ class SweepProgress:
         self.items.overwrite([{"run_id": f"sweep:{part}", "place": name}])
 
 
-@dataclass(frozen=True)
+@frozen
 class SweepPart:
     """A part of one sweep.
 

@@ -15,7 +15,7 @@ not changed since it was read. If two writers change a row at once, one of them 
 import builtins
 from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from copy import replace
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import Any
@@ -36,6 +36,7 @@ from aichats.aws.observability import count_now, logger
 from aichats.aws.table import NO_EXTRA_WRITES, DynamoDB, Table
 from aichats.aws.writes import ExtraWrites, Update, succeeds
 from aichats.errors import InputError, UnreadableError
+from aichats.frozen import frozen
 from aichats.runs.ledger.times import to_text, utc_now
 from aichats.schedules.pauses import Pauses
 
@@ -52,7 +53,7 @@ def no_guard(_row: RowHeader) -> None:
     """Let a request change every row."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Contents:
     """The content of the whole table.
 
@@ -70,7 +71,7 @@ class Contents:
         return _readable(self.headers)
 
 
-@dataclass(frozen=True)
+@frozen
 class AutomationTable:
     """The table of automations. Safe to share between threads."""
 

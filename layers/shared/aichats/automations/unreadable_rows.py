@@ -1,14 +1,15 @@
 """Notes about the rows that this version of the code cannot read, from which events are made."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from aichats.automations.row import AutomationRow, RowHeader
 from aichats.automations.sweep_part import CallAll, call_concurrently
 from aichats.automations.table import AutomationTable, Contents
+from aichats.frozen import frozen
 
 
-@dataclass(frozen=True)
+@frozen
 class UnreadableRows:
     """Notes unreadable rows, once for each version of a row.
 

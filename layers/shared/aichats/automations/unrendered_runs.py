@@ -13,7 +13,6 @@ Every step may be repeated: the runs of an event always have the same ids, and a
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from aichats.automations.kept_events import event_fields
@@ -22,6 +21,7 @@ from aichats.automations.row import AutomationRow
 from aichats.automations.run_factory import RenderedRuns, RunFactory, as_input_error, of_event, slot_of
 from aichats.automations.table import AutomationTable
 from aichats.errors import UnreadableError
+from aichats.frozen import frozen
 from aichats.runs.dispatch import Dispatcher
 from aichats.runs.ledger.events import KeptEvent
 from aichats.runs.ledger.ledger import Ledger
@@ -37,7 +37,7 @@ LISTED = 3
 """The number of runs that an error names."""
 
 
-@dataclass(frozen=True)
+@frozen
 class _Again:
     """A failed run, and the runs of the same event or slot as the automation renders them now."""
 
@@ -72,7 +72,7 @@ class _Again:
                 raise as_input_error(run, error)
 
 
-@dataclass(frozen=True)
+@frozen
 class UnrenderedRuns:
     """Replays runs whose texts could not be rendered. Safe to share between threads."""
 

@@ -1,7 +1,6 @@
 """The check of the webhook at Whop: once an hour, the sweep asks whether Whop sends what automations listen for."""
 
 from collections.abc import Callable, Collection, Iterable
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from aichats.automations.row import AutomationRow
@@ -18,6 +17,7 @@ from aichats.errors import (
     RateLimitError,
     SecretUnavailableError,
 )
+from aichats.frozen import frozen
 from aichats.http.deadline import time_limit
 from aichats.runs.ledger.times import to_text, utc_now
 from aichats.runs.providers.whop import WhopProvider
@@ -34,7 +34,7 @@ TEMPORARY_FAILURES = (APIConnectionError, InternalServerError, RateLimitError, S
 """The errors after which the next sweep checks again. After others, the next check is due in an hour."""
 
 
-@dataclass(frozen=True)
+@frozen
 class WebhookCheck:
     """Checks that Whop sends the events that automations listen for.
 

@@ -22,6 +22,7 @@ from aichats.automations.table import AutomationTable
 from aichats.aws.errors import AwsError
 from aichats.aws.observability import Contained, count, logger
 from aichats.errors import AichatsError
+from aichats.frozen import frozen
 from aichats.http.deadline import remaining
 from aichats.runs.dispatch import Dispatcher
 from aichats.runs.ledger.events import KeptEvent
@@ -37,7 +38,7 @@ RESERVED_SECONDS = 0.5
 """The time that is reserved to store the rendered runs and to queue the other automations."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Budgets:
     """The maximum numbers of steps that expressions may take.
 
@@ -78,7 +79,7 @@ class _Delivery:
     queued: Counter[str] = field(default_factory=Counter)
 
 
-@dataclass(frozen=True)
+@frozen
 class WebhookEvents:
     """Runs the automations that listen for an event."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import defaultdict
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from functools import partial
 from threading import Event
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 from aichats.aws.table import TRANSACTION_ITEMS, Table
 from aichats.aws.writes import ExtraWrites, succeeds
+from aichats.frozen import frozen
 from aichats.runs.ledger.times import utc_now
 
 if TYPE_CHECKING:
@@ -32,7 +33,7 @@ SAME_DEFINITION = "#etag = :read_etag AND #state = :read_state"
 """The condition that the definition and the state of a row have not changed since the row was read."""
 
 
-@dataclass(frozen=True)
+@frozen
 class WebhookIndex:
     """The index of the event types that automations listen for.
 

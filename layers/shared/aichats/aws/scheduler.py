@@ -1,11 +1,11 @@
 """EventBridge Scheduler: the schedules of one group."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from typing import Any, Protocol
 
 from aichats.aws.errors import AwsError, code_of
 from aichats.aws.writes import Call
+from aichats.frozen import frozen
 from aichats.json_types import Json
 
 PAGE_SCHEDULES = 100
@@ -30,7 +30,7 @@ class SchedulerClient(Protocol):
         """Read a page of the schedules of a group."""
 
 
-@dataclass(frozen=True)
+@frozen
 class ScheduleGroup:
     """One group of schedules. A failed call raises :class:`AwsError <aichats.aws.errors.AwsError>`."""
 

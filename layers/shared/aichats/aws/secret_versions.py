@@ -7,10 +7,11 @@ that it replaces still is.
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any, Protocol
 
 from aichats.aws.errors import AwsError, ResponseError, code_of
+from aichats.frozen import frozen
 from aichats.json_types import Json
 
 _CURRENT, _PENDING = "AWSCURRENT", "AWSPENDING"
@@ -33,7 +34,7 @@ class SecretsWriter(Protocol):
         """Return a page of the secrets."""
 
 
-@dataclass(frozen=True)
+@frozen
 class SecretVersion:
     """One version of a secret.
 
@@ -46,7 +47,7 @@ class SecretVersion:
     text: str = field(repr=False)
 
 
-@dataclass(frozen=True)
+@frozen
 class SecretVersions:
     """The versions of secrets. Every method raises :class:`AwsError <aichats.aws.errors.AwsError>`."""
 

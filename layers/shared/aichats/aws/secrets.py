@@ -18,6 +18,7 @@ from aichats.aws.errors import NoResponseError, ResponseError
 from aichats.aws.observability import logger
 from aichats.aws.secret_values import is_connection, parse_object, remedy
 from aichats.errors import SecretError, SecretUnavailableError
+from aichats.frozen import frozen
 from aichats.http.deadline import remaining
 from aichats.http.tokens import Token
 from aichats.json_types import JsonObject
@@ -52,7 +53,7 @@ class SecretsManager(Protocol):
         """Return the current value of a secret, or the value of a stage."""
 
 
-@dataclass(frozen=True)
+@frozen
 class SecretKind[T]:
     """The content of a secret, and the lifetime of its cached value.
 
@@ -80,7 +81,7 @@ class _MissingSecretError(SecretError):
     """Secrets Manager has no secret of this name, or a person has deleted it."""
 
 
-@dataclass(frozen=True)
+@frozen
 class _Cached:
     value: Any = field(repr=False)
     read_at: float

@@ -5,7 +5,6 @@ import math
 import re
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from itertools import batched
 from typing import Any, Literal, Protocol
 
@@ -25,6 +24,7 @@ from aichats.aws.writes import (
     rejected_item,
     retry_write,
 )
+from aichats.frozen import frozen
 from aichats.http.deadline import remaining
 from aichats.json_types import Json
 
@@ -70,7 +70,7 @@ class DynamoDB(Protocol):
         """Read a page of a table or an index."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Table:
     """One table. Safe to share between threads.
 

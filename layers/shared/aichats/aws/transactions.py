@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from decimal import Decimal
 from typing import Any
 
@@ -13,6 +13,7 @@ from aichats.aws.errors import ResponseError
 from aichats.aws.table import TRANSACTION_BYTES, TRANSACTION_ITEMS, Table
 from aichats.aws.writes import CONDITION_FAILED, TEMPORARY, Key, reasons_of
 from aichats.errors import AichatsError
+from aichats.frozen import frozen
 from aichats.http.deadline import remaining
 from aichats.json_types import Json
 
@@ -20,7 +21,7 @@ TRIES = 20
 """The maximum number of times that a transaction is tried while others are in its way."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Addition:
     """An addition to numbers of an item. The item is created if it does not exist.
 
@@ -37,7 +38,7 @@ class Addition:
     limits: Mapping[str, int | Decimal] = field(default_factory=dict)
 
 
-@dataclass(frozen=True)
+@frozen
 class Insertion:
     """A new item, and the additions to make if the item is new."""
 

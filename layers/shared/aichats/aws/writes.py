@@ -3,12 +3,13 @@
 import random
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import Any
 
 from aichats.aws.attributes import decode
 from aichats.aws.errors import ResponseError, code_of
 from aichats.errors import AichatsError
+from aichats.frozen import frozen
 from aichats.json_types import Json
 
 CONDITION_FAILED = "ConditionalCheckFailed"
@@ -38,7 +39,7 @@ class ConditionFailedError(AichatsError):
         self.current_item = current_item
 
 
-@dataclass(frozen=True)
+@frozen
 class Update:
     """A conditional change of one item.
 
@@ -75,7 +76,7 @@ class Update:
         return " ".join(f"{action} {', '.join(parts)}" for action, parts in clauses.items() if parts)
 
 
-@dataclass(frozen=True)
+@frozen
 class ExtraWrites:
     """Unconditional writes in the transaction of a conditional write.
 

@@ -10,12 +10,12 @@ before one that was read already. Two things make the reading complete:
 """
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import NamedTuple
 
 from aichats.events.log import BY_ARRIVAL, BY_TIME, LATE_AFTER, EventLog, sort_key
 from aichats.events.model import SentEvent
+from aichats.frozen import frozen
 from aichats.runs.ledger.times import to_text
 
 WRITE_TIME = timedelta(seconds=75)
@@ -58,7 +58,7 @@ class FeedPage(NamedTuple):
     is_last: bool
 
 
-@dataclass(frozen=True)
+@frozen
 class EventFeed:
     """Reads events.
 

@@ -9,12 +9,13 @@ which it was stored. So a reader that has passed the event's time finds it too (
 
 import json
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, date, datetime, timedelta
 
 from aichats.aws.table import Table
 from aichats.aws.transactions import Addition, Insertion, insert_once
 from aichats.events.model import SentEvent
+from aichats.frozen import frozen
 from aichats.runs.ledger.times import from_text, to_text, utc_now
 
 KEEP_EVENTS = timedelta(days=30)
@@ -26,7 +27,7 @@ NEWEST_PAGE = 25
 """The number of items that are read at a time to find the newest event. Items that only count have no event."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Entry:
     """A change to store.
 
@@ -48,7 +49,7 @@ class Entry:
         return cls(event.id, event.time, event, additions)
 
 
-@dataclass(frozen=True)
+@frozen
 class EventLog:
     """The stored events. Safe to share between threads."""
 

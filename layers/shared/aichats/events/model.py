@@ -4,11 +4,11 @@ import base64
 import hashlib
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from typing import Any, Literal, get_args
 
+from aichats.frozen import frozen
 from aichats.json_types import Json
 from aichats.runs.ledger.times import from_text, to_text
 
@@ -40,7 +40,7 @@ SOURCE = "aichats"
 """The source of the events on the bus. Their detail type is this name, a period and the type of the event."""
 
 
-@dataclass(frozen=True)
+@frozen
 class SentEvent:
     """An event.
 

@@ -11,6 +11,7 @@ from typing import Literal, get_args
 
 from aichats.aws.table import Table
 from aichats.errors import AichatsError
+from aichats.frozen import frozen
 from aichats.http.deadline import remaining
 from aichats.json_types import Json
 from aichats.runs.ledger.rows import EndStatus
@@ -51,7 +52,7 @@ class Usage:
         return max(self.numbers[name], 0)
 
 
-@dataclass(frozen=True)
+@frozen
 class UsageQuery:
     """A question about usage.
 
@@ -71,7 +72,7 @@ class UsageQuery:
 type Groups = dict[str | None, Usage]
 
 
-@dataclass(frozen=True)
+@frozen
 class UsageReads:
     """Reads counters from the table of events. Safe to share between threads."""
 

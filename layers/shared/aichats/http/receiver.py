@@ -11,7 +11,6 @@ import threading
 import time
 from collections.abc import Callable, Mapping
 from contextlib import closing, suppress
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import partial
 from http import HTTPStatus
@@ -20,6 +19,7 @@ import httpcore
 import httpx
 
 from aichats.errors import AichatsError
+from aichats.frozen import frozen
 from aichats.http.deadline import remaining, time_limit
 from aichats.http.masking import Mask
 from aichats.http.public_urls import ForbiddenUrlError, check_url, connection_problem, parse_url, public_addresses
@@ -33,7 +33,7 @@ MAX_SHOWN_ANSWER = 200
 _HEADERS = {"accept": "*/*", "accept-encoding": "identity", "user-agent": "aichats", "connection": "close"}
 
 
-@dataclass(frozen=True)
+@frozen
 class ReceiverAnswer:
     """The answer of a receiver that has accepted an event.
 

@@ -9,13 +9,14 @@ import re
 import time
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import suppress
-from dataclasses import dataclass, field
+from dataclasses import field
 from http import HTTPStatus
 from typing import BinaryIO
 
 import httpx
 
 from aichats.errors import APIConnectionError, APITimeoutError, ProviderError
+from aichats.frozen import frozen
 from aichats.http.deadline import remaining
 from aichats.http.retry import backoff
 
@@ -29,7 +30,7 @@ _SLOW_CLIENT = b"<Code>RequestTimeout</Code>"
 """The part of an answer with which S3 says that the content did not arrive in time. Its status is 400."""
 
 
-@dataclass(frozen=True)
+@frozen
 class UploadTarget:
     """The URL that takes the content of one file.
 
@@ -70,7 +71,7 @@ class _SizeError(Exception):
 type _Failure = _TemporaryError | httpx.TransportError
 
 
-@dataclass(frozen=True)
+@frozen
 class Uploader:
     """Sends the content of files. An upload may be repeated, because it replaces the content.
 

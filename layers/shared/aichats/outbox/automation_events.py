@@ -1,16 +1,15 @@
 """The events of automations, from the notes about their changes."""
 
-from dataclasses import dataclass
-
 from aichats.events.log import Entry
 from aichats.events.model import SentEvent, event_id
+from aichats.frozen import frozen
 from aichats.outbox.stream import ItemChange
 from aichats.runs.ledger.times import from_text
 
 _OPTIONAL = ("by", "enabled", "from", "until", "reason")
 
 
-@dataclass(frozen=True)
+@frozen
 class AutomationEvents:
     """Returns the entries of notes about changes of automations.
 

@@ -7,7 +7,7 @@ paused until the period ends.
 """
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from copy import replace
 from datetime import datetime
 from decimal import Decimal
 from functools import partial
@@ -19,6 +19,7 @@ from aichats.aws.transactions import Addition
 from aichats.errors import UnreadableError
 from aichats.events.log import Entry
 from aichats.events.model import SentEvent, event_id
+from aichats.frozen import frozen
 from aichats.outbox.stream import ItemChange
 from aichats.runs.ledger.budget_counters import STACK_OWNER, BudgetCounter
 from aichats.runs.ledger.times import from_text, to_text
@@ -33,7 +34,7 @@ PERFORMED = ("succeeded", "failed", "unknown")
 KINDS = ("runs", "tokens")
 
 
-@dataclass(frozen=True)
+@frozen
 class StackBudget:
     """The budget of the stack: the maximum of all runs in each day or month, whatever starts them.
 
@@ -45,7 +46,7 @@ class StackBudget:
     per: Per
 
 
-@dataclass(frozen=True)
+@frozen
 class Crossing:
     """A counter that has passed a part of a limit."""
 
@@ -55,7 +56,7 @@ class Crossing:
     limit: int
 
 
-@dataclass(frozen=True)
+@frozen
 class BudgetEvents:
     """Counts for budgets, and returns the events of their counters.
 

@@ -1,15 +1,15 @@
 """The events of connections, from the rows that the renewal of their tokens writes."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from aichats.events.log import Entry
 from aichats.events.model import SentEvent, event_id
+from aichats.frozen import frozen
 from aichats.outbox.stream import ItemChange
 
 
-@dataclass(frozen=True)
+@frozen
 class ConnectionEvents:
     """Returns the entries of changes of connections.
 

@@ -6,7 +6,6 @@ published it. The id of an event is always the same, so receivers recognize a du
 
 import json
 from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
@@ -17,6 +16,7 @@ from aichats.aws.writes import is_invalid
 from aichats.errors import AichatsError, UnreadableError
 from aichats.events.log import Entry, EventLog
 from aichats.events.model import SOURCE, SentEvent
+from aichats.frozen import frozen
 from aichats.json_types import Json
 from aichats.outbox.reply_watches import ReplyWatches
 from aichats.outbox.slot_events import SlotEvents
@@ -36,7 +36,7 @@ class NotPublishedError(AichatsError):
     """Some events were not published. Lambda must send their changes again."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Publisher:
     """Publishes changes.
 

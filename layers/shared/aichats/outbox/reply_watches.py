@@ -4,15 +4,15 @@ The stream sends the end of a run at least once, so no watch is lost, and perfor
 """
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 
+from aichats.frozen import frozen
 from aichats.outbox.stream import ItemChange
 from aichats.runs.queue import Queue
 from aichats.runs.reply_watch import FIRST_LOOK, first_watch
 
 
-@dataclass(frozen=True)
+@frozen
 class ReplyWatches:
     """Sends the first message of watches."""
 

@@ -1,7 +1,7 @@
 """The events of runs, and the counters that change with them."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from copy import replace
 from datetime import datetime
 from decimal import Decimal
 from typing import Any
@@ -10,6 +10,7 @@ from aichats.aws.table import Table
 from aichats.events.log import Entry
 from aichats.events.model import SentEvent, event_id
 from aichats.events.usage import usage_additions
+from aichats.frozen import frozen
 from aichats.outbox.slot_events import slot_additions
 from aichats.outbox.stream import ItemChange
 from aichats.runs.ledger.times import from_text
@@ -30,7 +31,7 @@ _COPIED = (
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class RunEvents:
     """Returns the entries of changes of runs.
 

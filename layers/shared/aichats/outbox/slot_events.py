@@ -11,7 +11,6 @@ the note, so they publish no second event.
 
 from collections.abc import Iterable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, get_args
 
@@ -20,6 +19,7 @@ from aichats.aws.transactions import Addition
 from aichats.aws.writes import ConditionFailedError
 from aichats.events.log import Entry
 from aichats.events.model import SentEvent, event_id
+from aichats.frozen import frozen
 from aichats.json_types import Json
 from aichats.outbox.stream import ItemChange
 from aichats.runs.ledger.rows import EndStatus
@@ -42,7 +42,7 @@ def slot_additions(items: Table, old: Mapping[str, Any], new: Mapping[str, Any])
     return [Addition(items, (key, COUNTS), amounts, {"runs": new["slot_runs"], "ttl": _ttl(new)})]
 
 
-@dataclass(frozen=True)
+@frozen
 class SlotEvents:
     """Finds the slots that a batch of changes has finished.
 

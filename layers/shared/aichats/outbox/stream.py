@@ -1,15 +1,15 @@
 """The records of DynamoDB's streams, as Lambda receives them."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Any
 
 from aichats.aws.attributes import decode
+from aichats.frozen import frozen
 from aichats.json_types import Json
 
 
-@dataclass(frozen=True)
+@frozen
 class ItemChange:
     """The change of one item.
 

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from typing import TYPE_CHECKING, Any
 
+from aichats.frozen import frozen
 from aichats.message_text import MAX_STORED_MESSAGE_BYTES, check_message
 from aichats.whop.kinds import WHOP_KINDS
 
@@ -26,7 +27,7 @@ MAX_TARGETS = 1000
 ACTION_TYPES = ("whop.create_chat", "whop.update_chat", "kodey.create_chat", "kodey.send_message")
 
 
-@dataclass(frozen=True)
+@frozen
 class Action:
     """An action. In a model, it is the type of a field that accepts the models of all actions.
 

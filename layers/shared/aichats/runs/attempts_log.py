@@ -7,9 +7,9 @@ about 70 bytes, consecutive calls that are alike share an entry, and only the ne
 import json
 import time
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
+from aichats.frozen import frozen
 from aichats.http.call_log import CallRecord
 from aichats.runs.ledger.rows import Row
 
@@ -22,7 +22,7 @@ type _Stored = list[int | str | None]
 """An entry: milliseconds since the run's creation, call, status, request id, duration in milliseconds, times."""
 
 
-@dataclass(frozen=True)
+@frozen
 class LoggedCall:
     """One or several consecutive calls that are alike.
 

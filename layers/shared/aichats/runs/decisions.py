@@ -13,6 +13,7 @@ from aichats.errors import (
     ProtocolError,
     RateLimitError,
 )
+from aichats.frozen import frozen
 from aichats.runs.failures import without_next_check
 from aichats.runs.ledger.rows import EndStatus, Row
 from aichats.runs.providers.marks import mark_of
@@ -21,7 +22,7 @@ MAX_RUN_ATTEMPTS = 8
 """The maximum number of attempts that reach the provider. A 429 does not count, because the provider did nothing."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Wait:
     """The decision that the run must wait.
 
@@ -39,7 +40,7 @@ class Wait:
     rejected: bool = False
 
 
-@dataclass(frozen=True)
+@frozen
 class End:
     """The decision that the run ends without success."""
 

@@ -5,11 +5,12 @@ import time
 from collections import Counter
 from collections.abc import Callable, Iterable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
-from dataclasses import dataclass, replace
+from copy import replace
 from datetime import timedelta
 from functools import cached_property
 
 from aichats.aws.observability import count, logger
+from aichats.frozen import frozen
 from aichats.http.deadline import remaining
 from aichats.runs.ledger.ledger import DueAt, Ledger
 from aichats.runs.ledger.rows import Row
@@ -29,7 +30,7 @@ type Add = Callable[[Sequence[Run], DueAt], list[Run]]
 METRICS: dict[OutcomeState, str] = {"succeeded": "RunsSucceeded", "waiting": "RunsWaiting"}
 
 
-@dataclass(frozen=True)
+@frozen
 class Dispatcher:
     """Performs runs, or sends them to the queues.
 

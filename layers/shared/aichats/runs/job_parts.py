@@ -2,11 +2,11 @@
 
 import math
 from collections import Counter
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from aichats.aws.observability import count_now, logger
 from aichats.errors import InputError, UnreadableError
+from aichats.frozen import frozen
 from aichats.http.deadline import remaining
 from aichats.runs.dispatch import Dispatcher
 from aichats.runs.ledger.jobs import PART_RUNS, Job, Jobs, PartResult
@@ -23,7 +23,7 @@ LATE = timedelta(hours=1)
 """The time after which a part is late. The age of its runs then begins an hour before it comes."""
 
 
-@dataclass(frozen=True)
+@frozen
 class JobParts:
     """Performs the parts of jobs.
 

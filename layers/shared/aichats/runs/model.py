@@ -8,10 +8,11 @@ from __future__ import annotations
 import base64
 import hashlib
 import json
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Literal
 
+from aichats.frozen import frozen
 from aichats.runs.action import Action
 
 if TYPE_CHECKING:
@@ -24,7 +25,7 @@ if TYPE_CHECKING:
 type Trigger = Literal["schedule", "http", "webhook"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Run:
     """One action on one target for one occurrence of a trigger."""
 

@@ -14,7 +14,8 @@ from __future__ import annotations
 
 import random
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+from copy import replace
+from dataclasses import field
 from datetime import timedelta
 from functools import partial
 from typing import TYPE_CHECKING, Literal
@@ -31,6 +32,7 @@ from aichats.errors import (
     RateLimitError,
     SecretUnavailableError,
 )
+from aichats.frozen import frozen
 from aichats.http.call_log import recorded_calls, take_calls
 from aichats.http.deadline import remaining, time_limit
 from aichats.json_types import Json
@@ -68,7 +70,7 @@ ALARMING: dict[EndStatus, str] = {"failed": "RunsFailed", "unknown": "RunsUnknow
 type OutcomeState = EndStatus | Literal["waiting", "in_progress"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Outcome:
     """The state of a run after an attempt to perform it.
 
@@ -83,7 +85,7 @@ class Outcome:
     error: AichatsError | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Performer:
     """Performs runs. Safe to share between threads.
 

@@ -12,13 +12,11 @@ from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from aichats.errors import AichatsError
+from aichats.json_types import CERTAIN_LEVELS
 from aichats.runs.queue import GROUP, as_json, is_run_id, run_id_of
 
 if TYPE_CHECKING:
     from collections.abc import Mapping, Sequence
-
-CERTAIN_LEVELS = 150
-"""The number of levels of JSON that the models certainly read."""
 
 
 class RunMessage(NamedTuple):

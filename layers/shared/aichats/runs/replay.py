@@ -1,10 +1,10 @@
 """Replays of ended runs, one at a time: by a person, or as a part of a job."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 
 from aichats.errors import AichatsError
+from aichats.frozen import frozen
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.row_changes import LedgerConflictError
 from aichats.runs.ledger.rows import Row
@@ -34,7 +34,7 @@ class NotReplayableError(AichatsError):
         self.reason = reason
 
 
-@dataclass(frozen=True)
+@frozen
 class Replayed:
     """A run that was replayed.
 
@@ -52,7 +52,7 @@ class Replayed:
         return [*([self.row.run.run_id] if self.row.is_open else []), *self.others]
 
 
-@dataclass(frozen=True)
+@frozen
 class ReplayTerms:
     """The conditions of a replay.
 
@@ -72,7 +72,7 @@ type RenderAgain = Callable[[Row, ReplayTerms], Replayed]
 """Renders a run again and opens it, or starts the runs that replace it."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Replays:
     """Opens ended runs again, under the same ids.
 

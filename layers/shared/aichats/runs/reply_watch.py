@@ -10,12 +10,13 @@ replaced by one that doesn't see the chat.
 
 import random
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from decimal import Decimal
 
 from aichats.aws.observability import logger
 from aichats.errors import AichatsError
+from aichats.frozen import frozen
 from aichats.http.deadline import time_limit
 from aichats.json_types import Json
 from aichats.runs.decisions import wait_named_by
@@ -43,7 +44,7 @@ MAX_TOKENS = Decimal(10) ** 15
 """The number of tokens from which Whop's number counts as unknown, because a table can't store every number."""
 
 
-@dataclass(frozen=True)
+@frozen
 class ChatActivity:
     """The fields of a chat that grow when the agent replies."""
 
@@ -59,7 +60,7 @@ class ChatActivity:
         return last if before.last_message_at is None or last > as_utc(before.last_message_at) else None
 
 
-@dataclass(frozen=True)
+@frozen
 class ReplyWatch:
     """Watches chats. Safe to share between threads.
 

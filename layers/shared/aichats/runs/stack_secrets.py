@@ -5,17 +5,17 @@ To add a provider, extend :data:`SECRETS`, :func:`aichats.runs.providers.connect
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Any
 
 from aichats.aws.secrets import SecretKind
+from aichats.frozen import frozen
 from aichats.kodey.credentials import KODEY_SECRET, KodeySecret
 from aichats.records import Record
 from aichats.whop.connections import CONNECTION, DEFAULT_CONNECTION
 from aichats.whop.credentials import WEBHOOK_SECRET, WHOP_SECRET, WebhookSecret, WhopSecret
 
 
-@dataclass(frozen=True)
+@frozen
 class SecretForm:
     """A secret of the stack whose value you store with ``aichats admin secret set``.
 

@@ -2,10 +2,10 @@
 
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from aichats.aws.observability import count, count_now, logger
+from aichats.frozen import frozen
 from aichats.json_types import Json
 from aichats.runs.decisions import unknown_outcome
 from aichats.runs.dispatch import Dispatcher
@@ -27,7 +27,7 @@ FIRST_PAUSE, LONGEST_PAUSE = SWEEP_INTERVAL, timedelta(hours=1)
 """The shortest and the longest time until a resumed run may be resumed again."""
 
 
-@dataclass(frozen=True)
+@frozen
 class StrandedRuns:
     """Finds stranded runs in the ledger."""
 

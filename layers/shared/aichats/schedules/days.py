@@ -6,9 +6,10 @@ Days of the week have AWS's numbers, from 1 for Sunday to 7 for Saturday. Workda
 from abc import ABC, abstractmethod
 from calendar import monthrange
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import date
 from typing import override
+
+from aichats.frozen import frozen
 
 _MONDAY, _FRIDAY = 2, 6
 
@@ -21,7 +22,7 @@ class Days(ABC):
         """Return the selected days of a month, ascending. There may be none."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DaysOfMonth(Days):
     """`1,15`, `1-7`, `*`: days by their number. A month that is too short is skipped."""
 
@@ -33,7 +34,7 @@ class DaysOfMonth(Days):
         return [day for day in self.days if day <= last]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LastDayOfMonth(Days):
     """`L`: the last day of each month."""
 
@@ -42,7 +43,7 @@ class LastDayOfMonth(Days):
         return [_last_day(year, month)]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LastWorkday(Days):
     """`LW`: the last workday of each month."""
 
@@ -51,7 +52,7 @@ class LastWorkday(Days):
         return [_nearest_workday(year, month, _last_day(year, month))]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NearestWorkday(Days):
     """`15W`: the workday nearest to a day, in the same month. A month without that day is skipped."""
 
@@ -62,7 +63,7 @@ class NearestWorkday(Days):
         return [_nearest_workday(year, month, self.day)] if self.day <= _last_day(year, month) else []
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class DaysOfWeek(Days):
     """`MON-FRI`, `1,7`, `*`: days of every week."""
 
@@ -74,7 +75,7 @@ class DaysOfWeek(Days):
         return [day for day in days if _weekday(year, month, day) in self.weekdays]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class NthDayOfWeek(Days):
     """`2#1`: the n-th such day of the week in each month. A month without an n-th one is skipped."""
 
@@ -86,7 +87,7 @@ class NthDayOfWeek(Days):
         return DaysOfWeek((self.weekday,)).in_month(year, month)[self.nth - 1 : self.nth]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class LastDayOfWeek(Days):
     """`6L`: the last such day of the week in each month."""
 

@@ -6,10 +6,10 @@ created.
 """
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import lru_cache
 
+from aichats.frozen import frozen
 from aichats.schedules.days import (
     Days,
     DaysOfMonth,
@@ -31,7 +31,7 @@ class ExpressionError(ValueError):
     """A schedule expression or a time zone is invalid. The message names the invalid part and says how to fix it."""
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Cron:
     """A schedule that fires at all combinations of these values, as wall-clock times. The tuples are ascending."""
 
@@ -42,21 +42,21 @@ class Cron:
     years: tuple[int, ...]
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class Rate:
     """A schedule that fires once in each `period`. A day is always 24 hours."""
 
     period: timedelta
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class At:
     """A schedule that fires once, at a wall-clock time without a time zone."""
 
     local: datetime
 
 
-@dataclass(frozen=True, slots=True)
+@frozen
 class _Field:
     name: str
     low: int

@@ -2,9 +2,11 @@
 
 import json
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass, replace
+from copy import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
+
+from aichats.frozen import frozen
 
 MAX_WINDOWS = 20
 """The maximum number of windows that have not ended."""
@@ -18,7 +20,7 @@ INSTANT = timedelta(microseconds=1)
 """The smallest difference of two times."""
 
 
-@dataclass(frozen=True)
+@frozen
 class PauseWindow:
     """A window of time in which nothing runs.
 
@@ -57,7 +59,7 @@ class PauseWindow:
         return f"paused by {self.by}{until}{': ' if reason else ''}{reason}"
 
 
-@dataclass(frozen=True)
+@frozen
 class Pauses:
     """The pauses of an automation or of the stack, sorted by their beginning. They may overlap."""
 

@@ -1,15 +1,15 @@
 """The periods of budgets, days and months in UTC, and the pauses that last until a period ends."""
 
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Literal
 
+from aichats.frozen import frozen
 from aichats.schedules.pauses import BY_BUDGET, Pauses, PauseWindow
 
 type Per = Literal["day", "month"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Period:
     """A day or a month in UTC.
 

@@ -2,12 +2,12 @@
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from aichats.aws.table import Table
 from aichats.events.model import SentEvent
+from aichats.frozen import frozen
 from aichats.http.bodies import compact_json
 from aichats.http.receiver import ReceiverAnswer
 from aichats.runs.ledger.times import utc_now
@@ -20,7 +20,7 @@ MAX_SENT_CHARACTERS = 100_000
 _WITH_REPLY = ("run.replied", "run.succeeded")
 
 
-@dataclass(frozen=True)
+@frozen
 class Attempts:
     """Sends events to receivers.
 

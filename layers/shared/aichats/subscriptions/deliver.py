@@ -9,11 +9,12 @@ import math
 from collections.abc import Callable, Mapping, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass, replace
+from copy import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from aichats.aws.observability import Contained, count, logger
+from aichats.frozen import frozen
 from aichats.http.deadline import remaining
 from aichats.http.receiver import ReceiverAnswer, ReceiverError
 from aichats.runs.ledger.times import utc_now
@@ -47,7 +48,7 @@ type Step = Literal["skip", "disabled", "hold", "move", "postpone", "probe", "pe
 type Result = Literal["delivered", "failed attempt", "given up", "held", "skipped", "moved"]
 
 
-@dataclass(frozen=True)
+@frozen
 class DeliveryJob:
     """A delivery to make."""
 
@@ -67,7 +68,7 @@ class DeliveryJob:
         return {"subscription": self.row.name, "event_id": event["id"], "type": event["type"]}
 
 
-@dataclass(frozen=True)
+@frozen
 class Deliverer:
     """Delivers events to subscriptions, and stores the results."""
 

@@ -4,7 +4,7 @@ A delivery is stored when it was first attempted or held back. Until then, its m
 """
 
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import dataclass, replace
+from copy import replace
 from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Literal
@@ -14,6 +14,7 @@ from aichats.aws.table import Table
 from aichats.aws.writes import succeeds
 from aichats.events.log import sort_key
 from aichats.events.model import SentEvent
+from aichats.frozen import frozen
 from aichats.runs.ledger.times import from_text, to_text
 
 KEEP_DELIVERIES = timedelta(days=30)
@@ -22,7 +23,7 @@ BY_DUE = "by_due"
 type DeliveryStatus = Literal["delivered", "waiting", "failed"]
 
 
-@dataclass(frozen=True)
+@frozen
 class Delivery:
     """An event for a subscription.
 
@@ -88,7 +89,7 @@ _OTHERS = (
 )
 
 
-@dataclass(frozen=True)
+@frozen
 class DeliveryTable:
     """The stored deliveries. Safe to share between threads."""
 

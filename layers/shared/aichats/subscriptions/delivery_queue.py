@@ -7,7 +7,6 @@ receiver. So a duplicate or lost message is harmless: the sweep sends a new one 
 import json
 import math
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Annotated, Any, Literal
 
@@ -25,6 +24,7 @@ from pydantic import (
 from aichats.aws import sqs
 from aichats.aws.sqs import SQS
 from aichats.events.model import SentEvent
+from aichats.frozen import frozen
 from aichats.runs.ledger.times import to_text
 from aichats.runs.queue import MAX_DELAY, QueueError
 from aichats.runs.queue_messages import UnreadableMessageError
@@ -132,7 +132,7 @@ def read_delivery_message(body: str) -> QueuedMessage:
         raise UnreadableMessageError(f"these fields are missing or invalid: {problems}") from None
 
 
-@dataclass(frozen=True)
+@frozen
 class DeliveryQueue:
     """The delivery queues, and the queue of unreadable messages.
 

@@ -1,14 +1,14 @@
 """Sends a delivery to the queues for each event and each subscription that wants it."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 
 from aichats.events.model import SentEvent
+from aichats.frozen import frozen
 from aichats.subscriptions.delivery_queue import DeliveryMessage, DeliveryQueue
 from aichats.subscriptions.table import SubscriptionTable
 
 
-@dataclass(frozen=True)
+@frozen
 class FanOut:
     """Queues the deliveries of events."""
 

@@ -1,10 +1,10 @@
 """Handles the messages of the delivery queues."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from aichats.aws.observability import Contained, logger
+from aichats.frozen import frozen
 from aichats.runs.queue_messages import UnreadableMessageError
 from aichats.subscriptions.deliver import Deliverer
 from aichats.subscriptions.delivery_queue import (
@@ -20,7 +20,7 @@ from aichats.subscriptions.redeliver import Redeliveries
 from aichats.subscriptions.waiting import WaitingDeliveries
 
 
-@dataclass(frozen=True)
+@frozen
 class DeliveryHandler:
     """Handles batches of messages."""
 

@@ -1,7 +1,6 @@
 """Delivers stored events again, for example after a receiver lost them. It is done in parts, from the queue."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 
@@ -9,6 +8,7 @@ from aichats.aws.transactions import Addition, Insertion, LimitExceededError, in
 from aichats.errors import AichatsError
 from aichats.events.log import BY_TIME, EventLog, sort_key
 from aichats.events.model import SentEvent
+from aichats.frozen import frozen
 from aichats.runs.ledger.times import to_text, utc_now
 from aichats.subscriptions.deliveries import KEEP_DELIVERIES, DeliveryTable
 from aichats.subscriptions.delivery_queue import DeliveryMessage, DeliveryQueue, RedeliveryMessage
@@ -28,7 +28,7 @@ class TooManyRedeliveriesError(AichatsError):
     """Events of a subscription were delivered again too often in this hour."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Redeliveries:
     """Delivers stored events again. A duplicate part is harmless, because a request delivers each event once."""
 

@@ -4,13 +4,13 @@ import hashlib
 import json
 import secrets
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 from aichats.aws.observability import logger
 from aichats.errors import UnreadableError
 from aichats.events.model import SentEvent
+from aichats.frozen import frozen
 from aichats.runs.ledger.times import from_text, to_text
 from aichats.subscriptions.model import Subscription
 from aichats.templates.render import RenderError
@@ -22,7 +22,7 @@ MAX_KEYS = 2
 """The maximum number of keys that sign. Each adds a signature to every delivery."""
 
 
-@dataclass(frozen=True)
+@frozen
 class SigningKey:
     """A key of a subscription. The signing secret is derived from its id.
 
@@ -39,7 +39,7 @@ class SigningKey:
         return self.until is None or time < self.until
 
 
-@dataclass(frozen=True)
+@frozen
 class SubscriptionRow:
     """A subscription.
 

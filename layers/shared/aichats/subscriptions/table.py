@@ -7,7 +7,6 @@ write their own attributes only, so neither overwrites the other.
 import builtins
 import secrets
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import partial
 from itertools import count
@@ -18,6 +17,7 @@ from aichats.aws.observability import count_now, logger
 from aichats.aws.table import Table
 from aichats.aws.writes import succeeds
 from aichats.errors import AichatsError, UnreadableError
+from aichats.frozen import frozen
 from aichats.runs.ledger.times import to_text, utc_now
 from aichats.subscriptions.model import Subscription
 from aichats.subscriptions.row import SubscriptionRow, definition_of, etag_of, new_key, rotated, subscription_from_item
@@ -36,7 +36,7 @@ class TooManySubscriptionsError(AichatsError):
     """There are as many subscriptions as a stack can have."""
 
 
-@dataclass(frozen=True)
+@frozen
 class SubscriptionTable:
     """The table of subscriptions. Safe to share between threads."""
 

@@ -1,12 +1,12 @@
 """Deliveries that wait: which of them are attempted when a receiver works again, or when their time has come."""
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 
 from aichats.automations.sweep_part import CallAll, call_concurrently
 from aichats.aws.observability import Contained, count, logger
 from aichats.events.log import EventLog
+from aichats.frozen import frozen
 from aichats.runs.ledger.times import to_text, utc_now
 from aichats.subscriptions.circuit import GIVE_UP_AFTER
 from aichats.subscriptions.deliveries import DeliveryTable
@@ -32,7 +32,7 @@ FAILING_LONG = timedelta(minutes=15)
 """The time after which a receiver that fails raises an alarm."""
 
 
-@dataclass(frozen=True)
+@frozen
 class WaitingDeliveries:
     """Finds deliveries that wait, and sends a message for each."""
 

@@ -1,11 +1,12 @@
 """The states of connections, from their secrets and from the rows that their renewal writes."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from typing import Any, Literal
 
 from aichats.errors import SecretError
+from aichats.frozen import frozen
 from aichats.json_types import Json
 from aichats.whop.connections import DescribedConnection, fingerprint
 from aichats.whop.credentials import Credentials
@@ -13,7 +14,7 @@ from aichats.whop.credentials import Credentials
 type ConnectionState = Literal["connected", "expired", "broken", "disconnected", "unreadable"]
 
 
-@dataclass(frozen=True)
+@frozen
 class ConnectionStatus:
     """A connection as it is now.
 

@@ -1,7 +1,6 @@
 """Whop's credentials: API keys and connections, and the secrets that contain them."""
 
 from collections.abc import Callable, Iterator
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from functools import partial
 
@@ -9,6 +8,7 @@ from aichats.aws.observability import count_now
 from aichats.aws.secret_values import parse_secret, read_key, remedy
 from aichats.aws.secrets import SecretKind, SecretStore
 from aichats.errors import SecretError, SecretUnavailableError
+from aichats.frozen import frozen
 from aichats.http.tokens import Token
 from aichats.records import Field, Record, instance_of, nullable, read_each
 from aichats.settings import MAX_CALL_SECONDS
@@ -77,7 +77,7 @@ WHOP_SECRET = SecretKind(partial(parse_secret, WhopSecret, or_empty=True))
 WEBHOOK_SECRET = SecretKind(partial(parse_secret, WebhookSecret))
 
 
-@dataclass(frozen=True)
+@frozen
 class Credential:
     """One credential of a stack.
 
@@ -92,7 +92,7 @@ class Credential:
     connection: str | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Credentials:
     """The credentials of a stack. Safe to share between threads.
 

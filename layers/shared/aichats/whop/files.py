@@ -4,12 +4,12 @@ Only the credential that created a file may read it and attach it to a chat.
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from typing import Annotated, Any, BinaryIO
 
 from pydantic import ConfigDict, Field
 
 from aichats.errors import APIConnectionError, APITimeoutError, OutcomeUnknownError, ProtocolError, ProviderError
+from aichats.frozen import frozen
 from aichats.http.answers import ProviderAnswer, read_answer
 from aichats.http.client import HttpClient
 from aichats.http.deadline import remaining, time_limit
@@ -43,7 +43,7 @@ class WhopFile(ProviderReply):
     """The headers that must be sent with the content."""
 
 
-@dataclass(frozen=True)
+@frozen
 class FilesClient:
     """The operations on files.
 

@@ -1,11 +1,11 @@
 """Delivers an event to the stack's own webhook, signed as Whop signs it."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 from aichats.errors import APIStatusError
+from aichats.frozen import frozen
 from aichats.http import BaseTransport, Headers
 from aichats.http.answers import ProviderAnswer
 from aichats.http.bodies import compact_json, json_object
@@ -18,7 +18,7 @@ DELIVERY_SECONDS = 8.0
 """The time limit of a delivery. API Gateway ends the call that waits for it after 30 seconds."""
 
 
-@dataclass(frozen=True)
+@frozen
 class OwnWebhook:
     """The webhook of this stack, at its URL."""
 

@@ -20,7 +20,7 @@ from collections import Counter
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from contextvars import copy_context
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
@@ -31,6 +31,7 @@ from aichats.aws.secret_versions import SecretVersion, SecretVersions
 from aichats.aws.table import Table
 from aichats.aws.writes import ConditionFailedError
 from aichats.errors import AichatsError, APIConnectionError, APIStatusError, OutcomeUnknownError, ProtocolError
+from aichats.frozen import frozen
 from aichats.http.deadline import remaining
 from aichats.json_types import Json
 from aichats.whop.connections import CONNECTION_ROWS, Grant, fingerprint, parse_connection
@@ -59,7 +60,7 @@ _NO_NOTE: Json = {"using": None, "version": None, "begun_at": None}
 type Renewed = Literal["renewed", "not due", "logged out", "broken", "failed", "later"]
 
 
-@dataclass(frozen=True)
+@frozen
 class _Claim:
     """The lease on the row of a connection, with the row and the secret as they are now."""
 
@@ -80,7 +81,7 @@ class _Claim:
         return self.grant is not None and self.row.get("using") == self.used
 
 
-@dataclass(frozen=True)
+@frozen
 class Renewals:
     """Renews connections. Safe to share between threads.
 

@@ -1,15 +1,16 @@
 """Requests of other functions to ``refresh_tokens``, when they meet an access token that has ended or was rejected."""
 
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import field
 
 from aichats.aws.functions import Lambda, invoke_later
+from aichats.frozen import frozen
 
 REQUEST_PAUSE_SECONDS = 60.0
 """The shortest time between two requests of a container for the same connection."""
 
 
-@dataclass(frozen=True)
+@frozen
 class RenewalRequests:
     """Requests renewals. Safe to share between threads.
 

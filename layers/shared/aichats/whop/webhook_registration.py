@@ -5,13 +5,13 @@ The version of Whop's API is a property of the operation. The models follow the 
 
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Annotated, Any
 
 from pydantic import AwareDatetime, BeforeValidator, Field
 
 from aichats.errors import ProtocolError
+from aichats.frozen import frozen
 from aichats.http.answers import ProviderAnswer, read_answer
 from aichats.http.client import HttpClient
 from aichats.http.masking import MAX_WORD_CHARACTERS, identifier, one_line
@@ -61,7 +61,7 @@ class WebhookPage(ProviderReply):
     page_info: NextPage
 
 
-@dataclass(frozen=True)
+@frozen
 class WebhooksClient:
     """The operations on webhooks. They need the scope ``developer:manage_webhook``."""
 

@@ -16,6 +16,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from aichats.errors import AichatsError, InputError
+from aichats.json_types import CERTAIN_LEVELS
 
 if TYPE_CHECKING:
     from collections.abc import Callable, Mapping, Sequence
@@ -25,8 +26,6 @@ if TYPE_CHECKING:
 TOLERANCE = timedelta(minutes=5)
 """The maximum difference between a delivery's timestamp and the current time. Whop signs each retry again."""
 MAX_SIGNATURES = 10
-CERTAIN_LEVELS = 150
-"""The number of objects and lists up to which an event certainly has not too many levels for its model."""
 
 
 class SignatureError(AichatsError):

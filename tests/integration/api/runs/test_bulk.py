@@ -1,7 +1,7 @@
 """``POST /runs/replay``, ``POST /runs/cancel`` and ``GET /jobs/{job_id}``: the runs of a job, and its answers."""
 
 import json
-from dataclasses import replace
+from copy import replace
 from typing import Any
 
 import pytest

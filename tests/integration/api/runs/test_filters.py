@@ -1,6 +1,6 @@
 """``GET /runs``: its filters, alone and together, over several pages."""
 
-from dataclasses import replace
+from copy import replace
 from datetime import timedelta
 from typing import Any
 

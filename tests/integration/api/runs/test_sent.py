@@ -1,6 +1,6 @@
 """The text of a run in ``GET /runs/{run_id}``."""
 
-from dataclasses import replace
+from copy import replace
 from datetime import timedelta
 
 import pytest

@@ -1,6 +1,6 @@
 """The sweep reads a schedule only if it has changed since it was last found as its row requires."""
 
-from dataclasses import replace
+from copy import replace
 from datetime import timedelta
 from functools import partial
 

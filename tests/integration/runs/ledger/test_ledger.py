@@ -1,6 +1,6 @@
 """The ledger on the local cloud's DynamoDB: claims of a run, and its ends."""
 
-from dataclasses import replace
+from copy import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any

@@ -1,6 +1,6 @@
 """The retention of texts in the ledger."""
 
-from dataclasses import replace
+from copy import replace
 from datetime import UTC, datetime, timedelta
 
 import pytest

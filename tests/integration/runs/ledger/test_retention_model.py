@@ -1,6 +1,7 @@
 """A model of how long texts are kept: runs are started, ended and replayed, time passes, and DynamoDB deletes items."""
 
-from dataclasses import dataclass, field, replace
+from copy import replace
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 import pytest

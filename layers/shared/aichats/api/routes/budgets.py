@@ -1,7 +1,6 @@
 """``/budgets``: what is used of the budgets of the stack and of automations."""
 
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Annotated, Literal
@@ -10,6 +9,7 @@ from pydantic import Field
 
 from aichats.api.operation import ApiCall, Reply, operation
 from aichats.automations.definition_models import Name
+from aichats.frozen import frozen
 from aichats.json_types import Json
 from aichats.models import DeferredModel, Request, WholeNumber
 from aichats.runs.ledger.budget_counters import STACK_OWNER, BudgetCounter
@@ -56,7 +56,7 @@ class BudgetPage(DeferredModel):
     next_cursor: Annotated[str | None, Field(description="The `cursor` of the next page; null on the last page")]
 
 
-@dataclass(frozen=True)
+@frozen
 class BudgetOwner:
     """The stack or an automation, with its budget and its pauses.
 

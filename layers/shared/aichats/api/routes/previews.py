@@ -1,7 +1,6 @@
 """``/automations/preview``: the times at which automations run next, and what they will send."""
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import islice
 from typing import Annotated, Any
@@ -29,6 +28,7 @@ from aichats.automations.definition_models import Name, ScheduleTriggerModel, Ti
 from aichats.automations.model import Automation, WebhookTrigger, first_slot
 from aichats.automations.run_factory import Occurrence, of_event, slot_of
 from aichats.errors import InputError
+from aichats.frozen import frozen
 from aichats.models import Request, Truth, WholeNumber
 from aichats.runs.model import slot_text
 from aichats.templates.render import Evaluator
@@ -64,7 +64,7 @@ class AutomationToPreview(AutomationBody):
     ] = None
 
 
-@dataclass(frozen=True)
+@frozen
 class _Subject:
     """The automation to preview, and the time or the event to render it for, if they are given."""
 

@@ -2,7 +2,7 @@
 
 import math
 from collections.abc import Iterable
-from dataclasses import replace
+from copy import replace
 from datetime import datetime
 from functools import partial
 from http import HTTPStatus

@@ -1,7 +1,6 @@
 """``/upcoming``: the next times of all automations."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice, takewhile
 from typing import Annotated
@@ -17,6 +16,7 @@ from aichats.automations.definition_models import Name
 from aichats.automations.model import ScheduleTrigger
 from aichats.automations.row import AutomationRow
 from aichats.errors import InputError
+from aichats.frozen import frozen
 from aichats.models import DeferredModel, Request, WholeNumber
 from aichats.schedules.pauses import Pauses
 
@@ -68,7 +68,7 @@ class Upcoming(DeferredModel):
     next_cursor: Annotated[str | None, Field(description="The `cursor` of the next page; null on the last page")]
 
 
-@dataclass(frozen=True)
+@frozen
 class UpcomingWindow:
     """A window of time without the pauses of the stack."""
 

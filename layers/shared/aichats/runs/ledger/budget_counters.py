@@ -5,13 +5,13 @@ An item has the attributes ``runs`` and ``tokens``, and the limits for which the
 """
 
 from collections.abc import Mapping
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
 from typing import Any
 
 from aichats.aws.table import Table
 from aichats.aws.transactions import Addition
+from aichats.frozen import frozen
 from aichats.runs.ledger.times import to_text
 from aichats.schedules.periods import Period
 
@@ -23,7 +23,7 @@ KEEP_COUNTERS = timedelta(days=90)
 """The retention time of a counter after the end of its period."""
 
 
-@dataclass(frozen=True)
+@frozen
 class BudgetCounter:
     """The counter of a budget in one period.
 

@@ -7,13 +7,13 @@ newest run that changed the field. The owner's row shows whether the owner's cal
 
 import uuid
 from collections.abc import Collection
-from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
 from aichats.aws.errors import AwsError
 from aichats.aws.observability import logger
 from aichats.aws.writes import ConditionFailedError
+from aichats.frozen import frozen
 from aichats.json_types import Json
 from aichats.runs.failures import STILL_CHANGING
 from aichats.runs.ledger.ledger import Ledger
@@ -23,7 +23,7 @@ from aichats.runs.ledger.times import from_text, to_text
 from aichats.runs.providers.port import NotYetError, SupersededError
 
 
-@dataclass(frozen=True)
+@frozen
 class Changes:
     """The newest changes of chats. Safe to share between threads."""
 

@@ -6,11 +6,11 @@ An event is an item of its own. All runs that failed for the same part of an eve
 import hashlib
 import json
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 
 from aichats.errors import UnreadableError
+from aichats.frozen import frozen
 from aichats.json_types import Json
 from aichats.runs.ledger.texts import TextExpiredError, Texts
 
@@ -18,7 +18,7 @@ MAX_EVENT_BYTES = 32 * 1024
 """The maximum size of the kept part of an event."""
 
 
-@dataclass(frozen=True)
+@frozen
 class KeptEvent:
     """A part of a webhook event.
 
@@ -49,7 +49,7 @@ class KeptEvent:
         return f"event:{hashlib.sha256(unique.encode()).hexdigest()[:40]}"
 
 
-@dataclass(frozen=True)
+@frozen
 class KeptEvents:
     """The kept events of a table of runs, which are kept as long as the texts of runs."""
 

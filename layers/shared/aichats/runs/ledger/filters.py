@@ -1,15 +1,15 @@
 """The filter that selects runs of the history, for lists and for jobs."""
 
-from dataclasses import dataclass
 from datetime import datetime
 from typing import get_args
 
+from aichats.frozen import frozen
 from aichats.json_types import Json
 from aichats.runs.ledger.rows import OpenStatus, Row, RunStatus
 from aichats.runs.model import Trigger
 
 
-@dataclass(frozen=True)
+@frozen
 class RunFilter:
     """The conditions that a run must meet. A condition that is ``None`` or empty is met by every run.
 

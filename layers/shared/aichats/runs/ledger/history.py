@@ -3,10 +3,10 @@
 import json
 import re
 from collections.abc import Callable
-from dataclasses import dataclass
 from datetime import datetime
 
 from aichats.errors import InputError
+from aichats.frozen import frozen
 from aichats.json_types import Json
 from aichats.runs.ledger.filters import RunFilter
 from aichats.runs.ledger.ledger import Ledger
@@ -25,7 +25,7 @@ POSITION = re.compile(r"[0-9T:.-]{23}Z [a-z2-7]{32}")
 """The form of the attribute ``made_at``: the time at which a run was created, and the run's id."""
 
 
-@dataclass(frozen=True)
+@frozen
 class History:
     """The history, read from its index. Each lane of the index lists runs in the order of their creation."""
 

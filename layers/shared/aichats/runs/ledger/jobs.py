@@ -7,13 +7,13 @@ each part, because a write costs as much as the whole item.
 import json
 from collections.abc import Mapping
 from contextlib import suppress
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import batched
 from typing import Literal, NamedTuple
 
 from aichats.aws.table import Table
 from aichats.aws.writes import ConditionFailedError
+from aichats.frozen import frozen
 from aichats.json_types import Json
 from aichats.runs.ledger.times import from_text, to_text
 
@@ -35,7 +35,7 @@ class PartResult(NamedTuple):
     left: int
 
 
-@dataclass(frozen=True)
+@frozen
 class Job:
     """A change of many runs.
 
@@ -65,7 +65,7 @@ class Job:
         return list(batched(self.run_ids, PART_RUNS, strict=False))
 
 
-@dataclass(frozen=True)
+@frozen
 class Jobs:
     """The jobs in the table of runs. Safe to share between threads."""
 

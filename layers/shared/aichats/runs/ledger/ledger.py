@@ -30,7 +30,7 @@ import json
 import uuid
 from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from copy import replace
 from datetime import datetime, timedelta
 from functools import cached_property
 from types import MappingProxyType
@@ -40,6 +40,7 @@ from aichats.aws.errors import AwsError
 from aichats.aws.table import DynamoDB, Table
 from aichats.aws.writes import ConditionFailedError, Update
 from aichats.errors import UnreadableError
+from aichats.frozen import frozen
 from aichats.json_types import Json
 from aichats.runs.action import ABRIDGED
 from aichats.runs.ledger.events import KeptEvents
@@ -67,7 +68,7 @@ type Insert = Callable[[Sequence[Json]], Sequence[Json | None]]
 """Writes new items. Returns the current item for each item that was not written as it is; otherwise ``None``."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Ledger:
     """The table of runs. Safe to share between threads.
 
@@ -300,8 +301,7 @@ class Ledger:
             LedgerConflictError: the lease was over, and another process claimed the run.
         """
         changes = {"files": files, "updated_at": to_text(self.clock())}
-        condition, values = "#lease = :token", {"token": row.lease}
-        old = change_row(self.items, row.run.run_id, changes, condition, values, return_old=True)
+        old = change_row(self.items, row.run.run_id, changes, "#lease = :token", {"token": row.lease}, return_old=True)
         return replace(row, files=files, cancel=old.get("cancel"))
 
     def record(self, row: Row, chat_id: str, result: Json) -> Row:

@@ -10,11 +10,11 @@ recorded, the lock no longer counts.
 import hashlib
 import json
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import timedelta
 
 from aichats.aws.writes import ConditionFailedError
 from aichats.errors import AichatsError
+from aichats.frozen import frozen
 from aichats.json_types import Json
 from aichats.runs.ledger.ledger import Ledger
 from aichats.runs.ledger.row_changes import KEEP_ENDED
@@ -36,7 +36,7 @@ class LockedError(AichatsError):
         self.owner = owner
 
 
-@dataclass(frozen=True)
+@frozen
 class Locks:
     """The locks of a ledger's runs, as items of its table."""
 

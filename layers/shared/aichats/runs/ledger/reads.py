@@ -1,7 +1,6 @@
 """Reads of many rows: by id, and from the table's indexes."""
 
 from collections.abc import Iterable, Iterator, Sequence
-from dataclasses import dataclass
 from datetime import datetime
 from itertools import groupby
 from operator import itemgetter
@@ -9,13 +8,14 @@ from operator import itemgetter
 from aichats.aws.observability import count_now, logger
 from aichats.aws.table import BATCH_KEYS, Table
 from aichats.errors import UnreadableError
+from aichats.frozen import frozen
 from aichats.json_types import Json, JsonObject
 from aichats.runs.ledger.filters import RunFilter
 from aichats.runs.ledger.rows import OPEN, OPEN_STATES, Row, row_from
 from aichats.runs.ledger.times import to_text
 
 
-@dataclass(frozen=True)
+@frozen
 class Reads:
     """Reads rows of the table of runs. Safe to share between threads.
 

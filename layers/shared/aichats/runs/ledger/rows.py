@@ -3,12 +3,13 @@
 import json
 import zlib
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime
 from decimal import Decimal
 from typing import Any, Literal
 
 from aichats.errors import UnreadableError
+from aichats.frozen import frozen
 from aichats.json_types import Json
 from aichats.runs.action import ABRIDGED, Action, read_action
 from aichats.runs.ledger.times import from_text, to_text
@@ -57,7 +58,7 @@ COPIED_ATTRIBUTES = (
 DECIMAL_ATTRIBUTES = ("reply_seconds", "tokens")
 
 
-@dataclass(frozen=True)
+@frozen
 class Row:
     """A run in the ledger."""
 

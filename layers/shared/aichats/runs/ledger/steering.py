@@ -2,11 +2,12 @@
 
 from collections.abc import Callable, Sequence
 from contextlib import suppress
-from dataclasses import dataclass, replace
+from copy import replace
 from datetime import datetime, timedelta
 from typing import Any, Literal
 
 from aichats.aws.table import Table
+from aichats.frozen import frozen
 from aichats.json_types import Json
 from aichats.runs.failures import STILL_CHANGING, cancellation
 from aichats.runs.ledger.row_changes import (
@@ -30,7 +31,7 @@ REPLACED = ". Replayed as "
 REPLAYABLE: tuple[EndStatus, ...] = ("failed", "missed", "skipped", "unknown")
 
 
-@dataclass(frozen=True)
+@frozen
 class Steering:
     """Changes runs as people ask. Safe to share between threads.
 

@@ -10,12 +10,13 @@ import hashlib
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 
 from aichats.aws.table import Table
 from aichats.aws.writes import ConditionFailedError
 from aichats.errors import UnreadableError
+from aichats.frozen import frozen
 from aichats.json_types import Json
 from aichats.runs.action import Action, read_action, to_json
 from aichats.runs.ledger.rows import EndStatus
@@ -37,7 +38,7 @@ class TextExpiredError(UnreadableError):
     """The text of a run is no longer kept."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Texts:
     """The actions of a table of runs. Safe to share between threads.
 

@@ -8,13 +8,14 @@ An uploaded file that is not attached to a chat has no effect. So all steps may 
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from copy import replace
 from datetime import timedelta
 from functools import partial
 from typing import Any, BinaryIO
 
 from aichats.aws.clients import aws_client
 from aichats.errors import AttachmentError, AttachmentUnavailableError, InputError
+from aichats.frozen import frozen
 from aichats.json_types import Json
 from aichats.runs.ledger.rows import Row
 from aichats.runs.ledger.times import to_text
@@ -29,7 +30,7 @@ Raises AttachmentError, or AttachmentUnavailableError if a retry may help.
 """
 
 
-@dataclass(frozen=True)
+@frozen
 class Uploads:
     """The files that one credential has uploaded for a run.
 

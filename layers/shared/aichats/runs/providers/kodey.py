@@ -12,13 +12,13 @@ a run could mistake another run's chat or message for its own.
 """
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from functools import cached_property, partial
 from typing import Any, ClassVar
 
 from aichats.aws.secrets import SecretStore
 from aichats.errors import SecretError
+from aichats.frozen import frozen
 from aichats.http import BaseTransport
 from aichats.json_types import Json
 from aichats.kodey.chats import KodeyChat, KodeyMessage
@@ -37,7 +37,7 @@ MAX_REPLY_CHARACTERS = 16_384
 """The maximum length of the assistant's answer in a run. Kodey has the whole answer."""
 
 
-@dataclass(frozen=True)
+@frozen
 class KodeyProvider:
     """Creates chats in Kodey and sends messages."""
 

@@ -20,6 +20,7 @@ from typing import Any
 
 from aichats.aws.writes import ConditionFailedError
 from aichats.errors import AichatsError, APIStatusError, ProtocolError
+from aichats.frozen import frozen
 from aichats.http.deadline import remaining
 from aichats.json_types import Json
 from aichats.runs.ledger.ledger import Ledger
@@ -53,7 +54,7 @@ type Marks = Mapping[str, list[str]]
 """The ids of the chats with each mark."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Driver:
     """A run that may drive a walk.
 
@@ -102,7 +103,7 @@ class _Stint:
         return restarts <= MAX_RESTARTS
 
 
-@dataclass(frozen=True)
+@frozen
 class Walks:
     """The walks of a ledger's credentials. Safe to share between threads."""
 

@@ -6,11 +6,12 @@ begun earlier, aichats looks for it first.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import datetime, timedelta
 from typing import Any
 
 from aichats.errors import AichatsError, ProtocolError
+from aichats.frozen import frozen
 from aichats.http.plain_answers import PlainAnswer
 from aichats.json_types import Json
 
@@ -20,7 +21,7 @@ MAX_CHAT_ID_CHARACTERS = 255
 """The maximum length of a chat's id. A longer id does not fit into a run's row."""
 
 
-@dataclass(frozen=True)
+@frozen
 class Created:
     """The result of an effect or of an action.
 
@@ -35,7 +36,7 @@ class Created:
     replied_at: datetime | None = None
 
 
-@dataclass(frozen=True)
+@frozen
 class Effect:
     """One effect at a provider that must happen at most once.
 

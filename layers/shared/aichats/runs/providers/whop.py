@@ -10,12 +10,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Iterator, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import field
 from datetime import timedelta
 from functools import cached_property, partial
 from typing import TYPE_CHECKING, Any, ClassVar
 
 from aichats.errors import AuthenticationError, NotFoundError, ProtocolError, SecretError
+from aichats.frozen import frozen
 from aichats.http import BaseTransport
 from aichats.json_types import Json
 from aichats.runs.action import Action
@@ -50,7 +51,7 @@ BASELINE = ("message_count", "last_message_at", "blended_token_usage")
 """The fields of a new chat that grow when the agent replies (:mod:`aichats.runs.reply_watch`)."""
 
 
-@dataclass(frozen=True)
+@frozen
 class WhopProvider:
     """Creates and changes AI chats in Whop.
 
