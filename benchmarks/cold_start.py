@@ -47,7 +47,7 @@ machine answer immediately, over TLS. Each function gets its own event, and must
 
   {EMPTY:22} Python and the runtime client alone
   {FLOOR:22} http.client and requests to AWS that are signed by hand: the standard library alone
-  {OFFICIAL:22} whop_sdk and boto3, as an ordinary `sam build` ships them
+  {OFFICIAL:22} whop_sdk and boto3, as an ordinary `sam build` ships them: without bytecode
   {LEDGER:22} the same, and with boto3 the same calls to DynamoDB as `run_schedule`
   others                 the functions of aichats, as `sam build` creates them
 
@@ -148,6 +148,8 @@ def parse(arguments: list[str] | None) -> argparse.Namespace:
         "--variants", nargs="+", default=list(MEASURED), choices=MEASURED, metavar="NAME", help="default: all"
     )
     options = parser.parse_args(arguments)
+    # Every ratio is to this variant.
+    options.variants = list(dict.fromkeys([OFFICIAL, *options.variants]))
     if options.rounds < 1:
         parser.error("--rounds must be 1 or more")
     if min(options.memory) < LEAST_MB:

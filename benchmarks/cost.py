@@ -11,13 +11,14 @@ import sys
 import tempfile
 from collections import Counter
 from collections.abc import Mapping, Sequence
+from copy import replace
 from dataclasses import asdict, dataclass
 from pathlib import Path
 
 from benchmarks.builds import Package, build
-from benchmarks.cold_start import check, machine, progress
+from benchmarks.cold_start import WARM_CALLS, check, machine, progress
 from benchmarks.errors import BenchmarkError
-from benchmarks.measured import MEASURED, OFFICIAL, PUBLISH, RUN_SCHEDULE
+from benchmarks.measured import MEASURED, OFFICIAL, PUBLISH, RUN_SCHEDULE, Measured, changes
 from benchmarks.prices import DATE, PRICES, REGION, Usage, cost, gb_seconds, total
 from benchmarks.process import running
 from benchmarks.upstream import CHANGE, CREATE, Json, Upstream
@@ -25,10 +26,10 @@ from benchmarks.writes import SMALL, measured, system, units_of_transaction
 from local.errors import LocalError
 
 MEMORY_MB = 512
-WARM_CALLS = 50
 WHOP_MS, AWS_MS = 50.0, 5.0
 BATCH = 10
-"""The changes that `publish_events` gets at once in this calculation. It takes up to 100."""
+"""The changes that `publish_events` gets at once if there are many runs. It takes up to 100."""
+PUBLISH_BATCH = f"{PUBLISH}, {BATCH} changes"
 TRANSITIONS = 3
 OPERATIONS = 2
 DESCRIPTION = f"""\
@@ -42,9 +43,11 @@ Compute the cost of a million runs, each of which a schedule starts and which cr
 Measured in this run: the durations with the CPU of {MEMORY_MB} MB, the calls, the bytes of logs, and the write units of
 DynamoDB on the local AWS. Added to the durations: {WHOP_MS:g} ms for each call to Whop and {AWS_MS:g} ms for each call
 to AWS, because the mocks answer at once. Durations are rounded up to milliseconds, with the init phase, which AWS bills
-too. `publish_events` gets {BATCH} changes at once. Of its duration, each run has its share.
+too.
 
-"Warm" means that no run starts a process, and "cold" that each does. A stack is in between.
+"Warm" means that no run starts a process, because runs follow each other closely. So `publish_events` gets {BATCH}
+changes at once, which is an assumption; of its measured duration, each run has its share. "Cold" means that each run
+starts a process of each function, because runs are rare. A stack is in between.
 
 Not counted: the free tier, what a stack costs without runs (alarms, secrets, metrics, the sweep), storage and backups,
 data transfer, Lambda's own log lines, EventBridge's connection of Step Functions, the data that durable functions
@@ -54,7 +57,9 @@ store, and subscriptions.
 
 @dataclass(frozen=True)
 class Measurement:
-    """The durations, calls and logs of a function for one event, without the time of the services.
+    """The durations, calls and logs of a function for one event.
+
+    The durations include the time of the mocks, which answer at once.
 
     Attributes:
         init_ms: the init phase.
@@ -104,38 +109,39 @@ def waits(calls: Mapping[str, float]) -> float:
     return to_whop * WHOP_MS + (sum(calls.values()) - to_whop) * AWS_MS
 
 
-def invocation(measurement: Measurement, memory_mb: int, *, cold: bool, processor: str = "x86") -> Usage:
+def invocation(measurement: Measurement, memory_mb: int, *, cold: bool) -> Usage:
     """Return what an invocation uses of Lambda, Secrets Manager and the logs.
 
     Args:
         measurement: the function.
         memory_mb: its memory.
         cold: whether it starts a process.
-        processor: ``x86`` or ``arm``, whose price it has.
     """
     duration = measurement.warm_ms + waits(measurement.each)
     if cold:
         duration = measurement.init_ms + measurement.first_ms + waits(measurement.each) + waits(measurement.once)
-    secrets = measurement.once.get("GetSecretValue", 0.0) if cold else 0.0
-    reads = measurement.once.get("GetItem", 0.0) if cold else 0.0
-    reads += measurement.each.get("GetItem", 0.0) + measurement.each.get("Query", 0.0) / 2
     return {
         "request": 1.0,
-        processor: gb_seconds(duration, memory_mb),
-        "secret": secrets,
-        "read": reads,
+        "compute": gb_seconds(duration, memory_mb),
+        "secret": measurement.once.get("GetSecretValue", 0.0) if cold else 0.0,
+        "read": reads(measurement.each) + (reads(measurement.once) if cold else 0.0),
         "log": measurement.log_bytes,
     }
+
+
+def reads(calls: Mapping[str, float]) -> float:
+    """Return the read units of calls, each of which reads one small item. A query of an index takes half a unit."""
+    return calls.get("GetItem", 0.0) + calls.get("BatchGetItem", 0.0) + calls.get("Query", 0.0) / 2
 
 
 def ours(inputs: Inputs, *, cold: bool) -> Usage:
     """Return what a run of aichats uses."""
     run = invocation(inputs.functions[RUN_SCHEDULE], MEMORY_MB, cold=cold)
-    publish = invocation(inputs.functions[PUBLISH], MEMORY_MB, cold=cold)
-    logs = inputs.functions[PUBLISH].log_bytes
-    shared = {name: units / BATCH for name, units in publish.items()} | {"log": logs}
+    name, changes_at_once = (PUBLISH, 1) if cold else (PUBLISH_BATCH, BATCH)
+    publish = invocation(inputs.functions[name], MEMORY_MB, cold=cold)
+    share = {name: units / changes_at_once for name, units in publish.items()}
     writes = inputs.run_units + inputs.event_units
-    return total({"schedule": 1.0, "write": writes, "event": 1.0}, run, shared)
+    return total({"schedule": 1.0, "write": writes, "event": 1.0}, run, share)
 
 
 def official(inputs: Inputs, *, cold: bool) -> Usage:
@@ -163,20 +169,28 @@ def measure(rounds: int) -> Inputs:
         BenchmarkError: a function failed or did not do what it should.
         LocalError: the local AWS did not start.
     """
-    names = (RUN_SCHEDULE, PUBLISH, OFFICIAL)
+    batch = replace(
+        MEASURED[PUBLISH], event=lambda: changes(BATCH), response=lambda response: response == {"events": BATCH}
+    )
+    measured_functions = {name: MEASURED[name] for name in (RUN_SCHEDULE, PUBLISH, OFFICIAL)} | {PUBLISH_BATCH: batch}
     progress("sam build")
-    packages = build({name: function for name in names if (function := MEASURED[name].function)})
-    transactions: list[Json] = []
+    packages = build({name: each.function for name, each in measured_functions.items() if each.function})
+    transactions: dict[str, list[Json]] = {name: [] for name in measured_functions}
     with tempfile.TemporaryDirectory() as folder, Upstream(Path(folder)) as upstream:
-        functions = {name: started(name, packages[name], upstream, rounds, transactions) for name in names}
+        functions = {
+            name: started((name, each), packages[name], upstream, rounds, transactions[name])
+            for name, each in measured_functions.items()
+        }
     with system() as (app, meter):
         units = sum(measured(app, meter, SMALL, 1, 1, at_once=True).values())
-    return Inputs(functions, units, units_of_transaction(transactions[-1]))
+    return Inputs(functions, units, units_of_transaction(transactions[PUBLISH][-1]))
 
 
-def started(name: str, package: Package, upstream: Upstream, rounds: int, transactions: list[Json]) -> Measurement:
+def started(
+    named: tuple[str, Measured], package: Package, upstream: Upstream, rounds: int, transactions: list[Json]
+) -> Measurement:
     """Start a function some times. Return its median measurement. ``transactions`` gets its transactions."""
-    function = MEASURED[name]
+    name, function = named
 
     def note(request: Json) -> Json:
         transactions.append(request)
@@ -275,7 +289,7 @@ def print_costs(rows: Mapping[str, Usage]) -> None:
     """Print the dollars of each way, in total and by service."""
     services: Mapping[str, Sequence[str]] = {
         "Scheduler": ["schedule"],
-        "Lambda": ["request", "x86", "arm", "operation"],
+        "Lambda": ["request", "compute", "operation"],
         "DynamoDB": ["write", "read"],
         "Step Functions": ["transition"],
         "event bus": ["event"],

@@ -1,6 +1,7 @@
 """The measured functions: the event, the mocked answers and the effect of each."""
 
 import base64
+import copy
 import hashlib
 import hmac
 import json
@@ -125,7 +126,7 @@ def nothing(_request: Json) -> Json:
 
 
 def all_of(item: Callable[[], Json]) -> Answer:
-    """Return the answer to BatchGetItem that has an item for the first key."""
+    """Return the answer to BatchGetItem that has one item of each table."""
     return lambda request: {"Responses": {table: [item()] for table in request["RequestItems"]}, "UnprocessedKeys": {}}
 
 
@@ -148,13 +149,29 @@ CREATED_AT = to_text(NOW)
 
 def change() -> bytes:
     """Return an event of a stream with the end of one run, now. An old end would be stored twice, as a late event."""
+    return changes(1)
+
+
+def changes(number: int) -> bytes:
+    """Return an event of a stream with the ends of some runs, now."""
     now = datetime.now(UTC)
     event = json.loads(stored("stream", "run_succeeded.json"))
-    record = event["Records"][0]["dynamodb"]
-    record["ApproximateCreationDateTime"] = int(now.timestamp())
-    for name in ("updated_at", "finished_at"):
-        record["NewImage"][name] = {"S": to_text(now)}
+    [template] = event["Records"]
+    event["Records"] = [ended(copy.deepcopy(template), now, index) for index in range(number)]
     return json.dumps(event).encode()
+
+
+def ended(record: Json, now: datetime, index: int) -> Json:
+    """Return a record of a stream with another run, which ends now."""
+    content = record["dynamodb"]
+    content["ApproximateCreationDateTime"] = int(now.timestamp())
+    content["SequenceNumber"] = str(int(content["SequenceNumber"]) + index)
+    for name in ("updated_at", "finished_at"):
+        content["NewImage"][name] = {"S": to_text(now)}
+    run_id = content["Keys"]["run_id"]["S"][:-1] + "abcdefghijklmnopqrstuvwxyz"[index]
+    for image in (content["Keys"], content["NewImage"], content["OldImage"]):
+        image["run_id"] = {"S": run_id}
+    return record
 
 
 def outgoing() -> bytes:
@@ -228,14 +245,14 @@ MEASURED: Mapping[str, Measured] = {
     LEDGER: Measured(schedule, {CREATE: 1, CHANGE: 1, "PutItem": 1, "UpdateItem": 2}),
     RUN_SCHEDULE: Measured(
         schedule,
-        {CREATE: 1, CHANGE: 1},
+        {CREATE: 1, CHANGE: 1, "PutItem": 1, "UpdateItem": 2},
         variables=WHOP_RUNS,
         function="RunScheduleFunction",
         response=lambda response: response["runs"][0]["status"] == "succeeded",
     ),
     PERFORM_RUNS: Measured(
         message,
-        {CREATE: 1, CHANGE: 1},
+        {CREATE: 1, CHANGE: 1, "UpdateItem": 3},
         {"UpdateItem": claimed},
         {**WHOP_RUNS, "REPLY_WATCH_MINUTES": "120"},
         "PerformRunsFunction",
@@ -243,7 +260,7 @@ MEASURED: Mapping[str, Measured] = {
     ),
     WEBHOOK: Measured(
         delivery,
-        {"SendMessageBatch": 1},
+        {"PutItem": 1, "SendMessageBatch": 1},
         {"Query": listeners, "BatchGetItem": all_of(automation_item)},
         {**SECRETLESS, "WEBHOOK_SECRET": "aichats/benchmark/webhook"},
         "ReceiveWebhookFunction",
@@ -251,7 +268,7 @@ MEASURED: Mapping[str, Measured] = {
     ),
     WEBHOOK_IDLE: Measured(
         delivery,
-        {},
+        {"PutItem": 0, "SendMessageBatch": 0},
         {"Query": nothing},
         {**SECRETLESS, "WEBHOOK_SECRET": "aichats/benchmark/webhook"},
         "ReceiveWebhookFunction",
@@ -259,7 +276,7 @@ MEASURED: Mapping[str, Measured] = {
     ),
     HTTP_API: Measured(
         create_chat,
-        {CREATE: 1, CHANGE: 1},
+        {CREATE: 1, CHANGE: 1, "PutItem": 1},
         {"Query": nothing},
         {
             **WHOP_RUNS,
@@ -274,7 +291,7 @@ MEASURED: Mapping[str, Measured] = {
     ),
     PUBLISH: Measured(
         change,
-        {"PutEvents": 1},
+        {"PutEvents": 1, "TransactWriteItems": 1},
         {"Query": nothing},
         {**SECRETLESS, **DELIVERIES, **EVENTS_TABLE, "EVENT_BUS": "benchmark"},
         "PublishEventsFunction",
@@ -282,7 +299,7 @@ MEASURED: Mapping[str, Measured] = {
     ),
     DELIVER: Measured(
         outgoing,
-        {DELIVERY: 1},
+        {DELIVERY: 1, "PutItem": 1, "UpdateItem": 1},
         {"Query": nothing, "BatchGetItem": subscriptions},
         {
             **SECRETLESS,

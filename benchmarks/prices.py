@@ -32,11 +32,9 @@ EVENTBRIDGE = "https://aws.amazon.com/eventbridge/pricing/"
 PRICES: Mapping[str, Price] = {
     "schedule": Price(1.00, MILLION, "scheduled invocation", EVENTBRIDGE),
     "request": Price(0.20, MILLION, "request to Lambda", LAMBDA),
-    "x86": Price(16.6667, MILLION, "GB-second on x86", LAMBDA),
-    "arm": Price(13.3334, MILLION, "GB-second on Arm", LAMBDA),
+    "compute": Price(16.6667, MILLION, "GB-second on x86", LAMBDA),
     "write": Price(0.625, MILLION, "write request unit", DYNAMODB),
     "read": Price(0.125, MILLION, "read request unit", DYNAMODB),
-    "queue": Price(0.40, MILLION, "request to SQS", "https://aws.amazon.com/sqs/pricing/"),
     "event": Price(1.00, MILLION, "custom event on a bus", EVENTBRIDGE),
     "secret": Price(0.05, 10_000, "call to Secrets Manager", "https://aws.amazon.com/secrets-manager/pricing/"),
     "log": Price(0.50, 1_000_000_000, "byte of logs", "https://aws.amazon.com/cloudwatch/pricing/"),

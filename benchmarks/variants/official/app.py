@@ -20,6 +20,10 @@ def whop() -> Whop:
     return Whop(token=secret["api_key"], environment=WhopEnvironment(api=base_url, vault=base_url), timeout=20)
 
 
+# In the init phase, which has a whole CPU at any memory size. `run_schedule` reads its secret there, too.
+whop()
+
+
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Perform the event's action on each target."""
     return {"chats": [create_chat(event, target) for target in event["targets"]]}

@@ -24,6 +24,10 @@ def is_paused() -> bool:
     return "Item" in ledger.get_item(TableName=TABLE, Key={"run_id": {"S": "pause"}}, ConsistentRead=True)
 
 
+# In the init phase, as in `run_schedule`.
+is_paused()
+
+
 def lambda_handler(event: dict[str, Any], _context: object) -> dict[str, Any]:
     """Perform the event's action on each target."""
     if is_paused():

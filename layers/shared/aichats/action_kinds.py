@@ -53,11 +53,11 @@ class ActionKind:
         return re.fullmatch(self._chat_id, chat_id) is not None
 
 
-def bounded_text(maximum: int | None = None) -> Check:
-    """Return the check of a text with at least one and at most ``maximum`` characters."""
+def bounded_text(maximum: int | None = None, minimum: int = 1) -> Check:
+    """Return the check of a text with ``minimum`` to ``maximum`` characters."""
 
     def is_text(value: Any) -> bool:
-        return isinstance(value, str) and 0 < len(value) <= (maximum or len(value)) and _is_unicode(value)
+        return isinstance(value, str) and minimum <= len(value) <= (maximum or len(value)) and _is_unicode(value)
 
     return is_text
 

@@ -112,7 +112,15 @@ def test_what_aichats_stores_is_read_quickly(definition: Json) -> None:
         assert shown(quick) == shown(read)
 
 
-@pytest.mark.parametrize("definition", [scheduled(), listening(), {**scheduled(), "budget": BUDGETS[2]}])
+@pytest.mark.parametrize(
+    "definition",
+    [
+        scheduled(),
+        scheduled(start="2026-12-01T09:00:00+02:00", end="2027-01-01T00:00:00Z"),
+        listening(),
+        {**scheduled(), "budget": BUDGETS[2]},
+    ],
+)
 def test_the_models_store_what_the_plain_data_stores(definition: Json) -> None:
     model = AutomationModel.model_validate(definition, context={"max_message_bytes": MAX_STORED_MESSAGE_BYTES})
     stored_by_the_models = model.model_dump(mode="json", exclude=None if model.budget else {"budget"})

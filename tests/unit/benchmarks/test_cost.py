@@ -25,11 +25,12 @@ MEASURED = Measurement(
     each={"create chat": 1.0, "change chat": 1.0, "PutItem": 1.0, "UpdateItem": 2.0},
     log_bytes=1000.0,
 )
-INPUTS = Inputs({RUN_SCHEDULE: MEASURED, PUBLISH: MEASURED, OFFICIAL: MEASURED}, run_units=9.0, event_units=4.0)
+FUNCTIONS = dict.fromkeys((RUN_SCHEDULE, PUBLISH, PUBLISH_BATCH, OFFICIAL), MEASURED)
+INPUTS = Inputs(FUNCTIONS, run_units=9.0, event_units=4.0)
 
 
 def test_a_million_runs_cost_their_units_at_the_list_prices() -> None:
-    assert dollars({"write": 13.0, "queue": 2.0}) == pytest.approx({"write": 8.125, "queue": 0.8})
+    assert dollars({"write": 13.0, "event": 2.0}) == pytest.approx({"write": 8.125, "event": 2.0})
 
 
 @given(st.integers(0, 10 * MILLION), st.dictionaries(st.sampled_from(list(PRICES)), st.floats(0, 1000)))
@@ -64,14 +65,14 @@ def test_calls_to_whop_take_longer_than_calls_to_aws() -> None:
 def test_a_warm_invocation_starts_no_process_and_reads_no_secret() -> None:
     usage = invocation(MEASURED, 512, cold=False)
 
-    assert usage["x86"] == gb_seconds(3.5 + 115, 512)
+    assert usage["compute"] == gb_seconds(3.5 + 115, 512)
     assert usage["secret"] == usage["read"] == 0
 
 
 def test_a_cold_invocation_has_the_init_phase_and_reads_its_secrets() -> None:
     usage = invocation(MEASURED, 512, cold=True)
 
-    assert usage["x86"] == gb_seconds(100 + 20.2 + 115 + 15, 512)
+    assert usage["compute"] == gb_seconds(100 + 20.2 + 115 + 15, 512)
     assert (usage["secret"], usage["read"]) == (2, 1)
 
 
@@ -81,7 +82,14 @@ def test_a_run_of_aichats_has_its_row_its_event_and_its_share_of_a_batch() -> No
     assert usage["write"] == 13
     assert usage["event"] == usage["schedule"] == 1
     assert usage["request"] == pytest.approx(1.1)
-    assert usage["log"] == 2000
+    assert usage["log"] == 1100
+
+
+def test_a_rare_run_has_an_invocation_of_its_own_for_its_event() -> None:
+    usage = ours(INPUTS, cold=True)
+
+    assert usage["request"] == 2
+    assert usage["compute"] == 2 * gb_seconds(100 + 20.2 + 115 + 15, 512)
 
 
 def test_a_durable_function_costs_its_operations_more_than_a_plain_one() -> None:

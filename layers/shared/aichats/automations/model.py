@@ -7,7 +7,6 @@ Stored definitions that are certainly valid are read without models. The models 
 from __future__ import annotations
 
 import json
-import re
 from datetime import UTC, datetime, timedelta
 from types import MappingProxyType
 from typing import TYPE_CHECKING, Any, Literal, Self
@@ -46,8 +45,6 @@ MAX_LABEL_CHARACTERS = 63
 MAX_BUDGET = 1_000_000_000_000
 """The maximum limit of a budget. DynamoDB's numbers are exact up to 38 digits."""
 
-_ANY_TEXT = re.compile(r"[^\ud800-\udfff]*")
-
 
 # ------------------------------------------------------------------ readers of stored fields
 
@@ -65,10 +62,6 @@ def _if(check: Check) -> Callable[[Any], Any]:
 
 def _list_of(check: Check, maximum: int) -> Callable[[Any], Any]:
     return _if(lambda value: isinstance(value, list) and 0 < len(value) <= maximum and all(map(check, value)))
-
-
-def _text_up_to(maximum: int) -> Check:
-    return lambda value: isinstance(value, str) and len(value) <= maximum and _ANY_TEXT.fullmatch(value) is not None
 
 
 def _time(value: object) -> datetime:
@@ -279,11 +272,11 @@ class Automation(Definition):
     trigger: Field[ScheduleTrigger | WebhookTrigger] = Field(_trigger)
     action: Field[Action] = Field(_action)
     targets: Field[list[str | None]] = Field(
-        _list_of(optional(_text_up_to(MAX_TARGET_CHARACTERS)), MAX_TARGETS), check=check_targets_of
+        _list_of(optional(bounded_text(MAX_TARGET_CHARACTERS, 0)), MAX_TARGETS), check=check_targets_of
     )
     missed: Field[Literal["skip", "run"]] = Field(_if(one_of("skip", "run")), "skip", check=check_missed)
     overlap: Field[Literal["allow", "skip"]] = Field(_if(one_of("allow", "skip")), "allow", check=check_overlap)
-    description: Field[str | None] = Field(_if(optional(_text_up_to(MAX_DESCRIPTION_CHARACTERS))), None)
+    description: Field[str | None] = Field(_if(optional(bounded_text(MAX_DESCRIPTION_CHARACTERS, 0))), None)
     labels: Field[Mapping[str, str]] = Field(_if(_are_labels), MappingProxyType({}))
     managed_by: Field[str | None] = Field(_if(optional(bounded_text(MAX_MANAGER_CHARACTERS))), None)
     budget: Field[Budget | None] = Field(nullable(Budget.of), None)

@@ -83,7 +83,10 @@ def create_chat(call: ApiCall[CreateChat | Json, None]) -> Reply:
 
 
 def _new_chat(chat: Json) -> str:
-    """Return a chat that this call has stored as its model writes it: only a field that Whop left out is missing."""
+    """Return a chat that this call has stored, as its model would write it.
+
+    Only ``agent_identifier`` may be missing, if Whop left it out.
+    """
     return compact_json({**chat, "agent_identifier": chat.get("agent_identifier")}).decode()
 
 
