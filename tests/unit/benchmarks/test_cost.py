@@ -11,7 +11,18 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from benchmarks import cost
-from benchmarks.cost import Inputs, Measurement, durable, invocation, official, ours, split, step_functions, waits
+from benchmarks.cost import (
+    PUBLISH_BATCH,
+    Inputs,
+    Measurement,
+    durable,
+    invocation,
+    official,
+    ours,
+    split,
+    step_functions,
+    waits,
+)
 from benchmarks.measured import OFFICIAL, PUBLISH, RUN_SCHEDULE
 from benchmarks.prices import MILLION, PRICES, gb_seconds, total
 from benchmarks.prices import cost as dollars
