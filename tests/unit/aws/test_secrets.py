@@ -379,6 +379,41 @@ def test_an_answer_that_comes_late_is_taken_all_the_same(silent: Silent) -> None
     assert silent.reads == [NAME]
 
 
+class InTurn(Silent):
+    """Secrets Manager that answers each silent call when the test lets this call."""
+
+    def __init__(self, values: Mapping[str, SecretValue]) -> None:
+        super().__init__(values)
+        self.waiting: list[threading.Event] = []
+
+    def get_secret_value(self, **request: Unpack[GetSecretValue]) -> Mapping[str, Any]:
+        self.speak = threading.Event()
+        self.waiting.append(self.speak)
+        return super().get_secret_value(**request)
+
+
+def test_a_late_answer_that_is_dropped_does_not_count_as_the_check_of_a_rejected_value(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    monkeypatch.setattr(secrets, "MIN_FETCH_SECONDS", 0.05)
+    manager, clock = InTurn({NAME: {"api_key": "k"}}), FakeClock()
+    store = SecretStore(manager, clock)
+    manager.silent = False
+    store.read(NAME, JSON)
+    manager.silent = True
+    with time_limit(0.01):
+        store.read_again(NAME, JSON)
+        clock.now += FETCH_SECONDS
+        store.read_again(NAME, JSON)
+    _, late, current = manager.waiting
+    late.set()
+    for thread in threading.enumerate():
+        if thread.name.startswith("ThreadPoolExecutor"):
+            thread.join(0.2)
+    assert store.in_rotation(NAME, JSON)
+    current.set()
+
+
 def test_an_attempt_that_was_frozen_with_the_process_is_not_waited_for(silent: Silent) -> None:
     clock = FakeClock()
     store = SecretStore(silent, clock)

@@ -3,7 +3,7 @@
 https://docs.aws.amazon.com/sdkref/latest/guide/feature-retry-behavior.html
 
 These functions use no clock and no network. A repeated call is safe, because each write of aichats has a condition or a
-token, or leaves the same if it is made twice.
+token, leaves the same if it is made twice, or is a message or an event whose duplicates are harmless.
 """
 
 from __future__ import annotations

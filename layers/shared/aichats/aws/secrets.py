@@ -245,10 +245,11 @@ class SecretStore:
             self._fail(entry, attempt, error)
             return
         with entry.lock:
+            # The value of an attempt that another one has replaced is dropped.
             if error is None and entry.attempt is attempt:
                 entry.cached = read.result()
-            if error is None and attempt.after_rejection:
-                entry.rejected_at, entry.unchecked = self.clock(), False
+                if attempt.after_rejection:
+                    entry.rejected_at, entry.unchecked = self.clock(), False
             if attempt.outcome.done():
                 return
             if error is None:
